@@ -1,0 +1,156 @@
+import 'reflect-metadata';
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min } from 'class-validator';
+import { readSettings } from './read-settings';
+
+const POSTGRES_URL = { protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false };
+
+/**
+ * Everything that can be set from outside, and the only reader of the environment.
+ * A property is its variable in camelCase: `databaseUrl` is DATABASE_URL. The first sentence of each comment stands in .env.example too.
+ */
+export class Settings {
+  /** What kind of process this is; production refuses embedded Postgres and demo data. */
+  @IsIn(['development', 'test', 'production'])
+  readonly nodeEnv: string = 'development';
+
+  /** The port the API listens on; 0 takes a free one. */
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  readonly port: number = 8000;
+
+  /** The address the API listens on. */
+  @IsString()
+  @Matches(/^\S+$/)
+  readonly host: string = '127.0.0.1';
+
+  /** Where clients reach the API; links in answers are built from it. Unset: http://127.0.0.1:PORT. */
+  @IsOptional()
+  @IsUrl({ protocols: ['http', 'https'], require_protocol: true, require_tld: false })
+  readonly publicUrl?: string;
+
+  /** Proxies whose X-Forwarded-For is believed: addresses or ranges, separated by commas. */
+  @IsArray()
+  @Matches(/^[0-9a-f.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/i, { each: true })
+  readonly trustProxy: string[] = [];
+
+  /** Web origins that may call the API from a browser, separated by commas. */
+  @IsArray()
+  @IsUrl({ protocols: ['http', 'https'], require_protocol: true, require_tld: false }, { each: true })
+  readonly corsOrigins: string[] = [];
+
+  /** The database, as the application's login. Unset: embedded Postgres 16, in development and tests only. */
+  @IsOptional()
+  @IsUrl(POSTGRES_URL)
+  readonly databaseUrl?: string;
+
+  /** The database past any pooler, for locks and migrations. Unset: DATABASE_URL. */
+  @IsOptional()
+  @IsUrl(POSTGRES_URL)
+  readonly databaseDirectUrl?: string;
+
+  /** The database as a login that may create roles and schemas. Unset: DATABASE_DIRECT_URL. */
+  @IsOptional()
+  @IsUrl(POSTGRES_URL)
+  readonly databaseAdminUrl?: string;
+
+  /** How long to wait for the database at start, in seconds. */
+  @IsInt()
+  @Min(1)
+  @Max(3_600)
+  readonly databaseWaitSeconds: number = 60;
+
+  /** Connections one process keeps at most; times REPLICAS it must fit max_connections. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  readonly databasePoolSize: number = 10;
+
+  /** How many processes share the database. */
+  @IsInt()
+  @Min(1)
+  @Max(10_000)
+  readonly replicas: number = 1;
+
+  /** Where embedded Postgres keeps its data. Unset: .data/postgres. */
+  @IsOptional()
+  @IsString()
+  readonly postgresDataDir?: string;
+
+  /** Put before every schema and role name, so that several installations share one server. */
+  @Matches(/^([a-z][a-z0-9_]{0,11})?$/)
+  readonly schemaPrefix: string = '';
+
+  /** One Postgres role per tenant (on), or none where the login may not create roles (off: weaker). */
+  @IsIn(['on', 'off'])
+  readonly tenantRoles: string = 'on';
+
+  /** Whether the process brings the schemas up to date before it serves. */
+  @IsBoolean()
+  readonly migrateOnBoot: boolean = true;
+
+  /** Which migrations the TypeORM command line works on. */
+  @IsIn(['platform', 'tenant'])
+  readonly migrationSet: string = 'tenant';
+
+  /** Whose schema the TypeORM command line works on, with MIGRATION_SET=tenant. Unset: demo. */
+  @IsOptional()
+  @Matches(/^[a-z0-9_]{1,40}$/)
+  readonly migrationTenant?: string;
+
+  /** How long a stopping process may take to finish what it has begun, in seconds. */
+  @IsInt()
+  @Min(0)
+  @Max(600)
+  readonly shutdownGraceSeconds: number = 10;
+
+  /** The largest request body, in bytes; beyond it: 413. */
+  @IsInt()
+  @Min(1_024)
+  @Max(1_073_741_824)
+  readonly bodyLimitBytes: number = 33_554_432;
+
+  /** The most items one bulk request may carry; beyond it: 413. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly bulkMaxItems: number = 50_000;
+
+  /** The least important log lines still written. */
+  @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+  readonly logLevel: string = 'info';
+
+  /** Log lines for machines (json) or for people (pretty). Unset: pretty in development, else json. */
+  @IsOptional()
+  @IsIn(['json', 'pretty'])
+  readonly logFormat?: string;
+
+  get isProduction(): boolean {
+    return this.nodeEnv === 'production';
+  }
+
+  /** The settings in `env`, and in development those of the file `.env` where `env` is silent. Throws one sentence per problem. */
+  static from(env: NodeJS.ProcessEnv, dotenv: string = '.env'): Settings {
+    const readsFile = (env.NODE_ENV ?? 'development') === 'development' && existsSync(dotenv);
+    return readSettings(Settings, env, readsFile ? parseEnv(readFileSync(dotenv, 'utf8')) : {}, crossChecks);
+  }
+
+  static ofThisProcess(): Settings {
+    return Settings.from(process.env);
+  }
+}
+
+/** What no single setting can know of itself. */
+function* crossChecks(settings: Settings): Iterable<string> {
+  if (settings.isProduction && !settings.databaseUrl) {
+    yield 'DATABASE_URL must be set in production: embedded Postgres is for development and tests.';
+  }
+  if (!settings.databaseUrl && (settings.databaseDirectUrl || settings.databaseAdminUrl)) {
+    yield 'DATABASE_DIRECT_URL and DATABASE_ADMIN_URL mean nothing without DATABASE_URL: set it too.';
+  }
+  if (settings.isProduction && settings.logFormat === 'pretty') {
+    yield 'LOG_FORMAT=pretty is for people at a terminal: production writes json.';
+  }
+}
