@@ -1,0 +1,95 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Client } from 'pg';
+import { Database, withAdmin } from './database';
+import { postgresError } from './database-errors';
+
+/**
+ * Creates what is missing of the roles every installation has and of the platform schema, and nothing when all is there.
+ * Throws the statements to type when the login may not create roles.
+ */
+export async function ensureRoles(database: Database): Promise<void> {
+  const { names, adminUrl, hasRoles } = database;
+  await withAdmin(adminUrl, (client) =>
+    whileRolesRace(async () => {
+      const platform = client.escapeIdentifier(names.platform);
+      if (!hasRoles) return client.query(`CREATE SCHEMA IF NOT EXISTS ${platform}`);
+
+      const [owner, app] = [names.owner, names.app].map((role) => client.escapeIdentifier(role));
+      await createRoles(client, database);
+      await client.query(`CREATE SCHEMA IF NOT EXISTS ${platform} AUTHORIZATION ${owner}`);
+      await client.query(`GRANT USAGE ON SCHEMA ${platform} TO ${app}`);
+      await client.query(
+        `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${platform}
+           GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${app}`,
+      );
+    }),
+  );
+  if (hasRoles) await keepPassword(database);
+}
+
+/** Runs role DDL, again when it met another's: the catalogs of a whole server know no lock to wait for. */
+export async function whileRolesRace<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      // XX000 "tuple concurrently updated"; 42710, 23505, 42P06: the role or schema was created meanwhile.
+      if (attempt === 10 || !['XX000', '42710', '23505', '42P06'].includes(postgresError(error)?.code ?? ''))
+        throw error;
+      await wait(20 + Math.random() * 80);
+    }
+  }
+}
+
+async function createRoles(client: Client, { names, appUrl }: Database): Promise<void> {
+  const wanted = [names.owner, names.app, names.eraser];
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT rolname AS name FROM pg_roles WHERE rolname = ANY($1)',
+    [wanted],
+  );
+  const missing = wanted.filter((role) => !rows.some(({ name }) => name === role));
+  if (missing.length) await refuseIfPowerless(client, missing);
+
+  for (const role of missing) {
+    const id = client.escapeIdentifier(role);
+    const login =
+      role === names.app ? `LOGIN NOINHERIT PASSWORD ${client.escapeLiteral(passwordIn(appUrl))}` : 'NOLOGIN';
+    await client.query(`CREATE ROLE ${id} ${login}`);
+    // Who may create roles may still not create a schema for one, unless it may become that role.
+    await client.query(`GRANT ${id} TO CURRENT_USER WITH SET TRUE`);
+    if (role === names.app) await client.query(`ALTER ROLE ${id} SET search_path = ''`);
+  }
+}
+
+async function refuseIfPowerless(client: Client, missing: string[]): Promise<void> {
+  const { rows } = await client.query<{ login: string; database: string; powerful: boolean }>(
+    `SELECT current_user AS login, current_database() AS database, rolsuper OR rolcreaterole AS powerful
+       FROM pg_roles WHERE rolname = current_user`,
+  );
+  const { login, database, powerful } = rows[0];
+  if (powerful) return;
+  throw new Error(
+    [
+      `The login "${login}" may not create the roles ${missing.join(', ')}. As a superuser, type:`,
+      `  ALTER ROLE "${login}" CREATEROLE;`,
+      `  GRANT CREATE ON DATABASE "${database}" TO "${login}";`,
+      'or set DATABASE_ADMIN_URL to a login that may, or TENANT_ROLES=off (tenants are then kept apart by schema alone).',
+    ].join('\n'),
+  );
+}
+
+/** The application's password may have changed since its role was made. */
+async function keepPassword({ appUrl, adminUrl, names }: Database): Promise<void> {
+  try {
+    await withAdmin(appUrl, async () => undefined);
+  } catch (error) {
+    if (postgresError(error)?.code !== '28P01') throw error;
+    await withAdmin(adminUrl, (client) =>
+      client.query(
+        `ALTER ROLE ${client.escapeIdentifier(names.app)} PASSWORD ${client.escapeLiteral(passwordIn(appUrl))}`,
+      ),
+    );
+  }
+}
+
+const passwordIn = (url: string): string => decodeURIComponent(new URL(url).password);
