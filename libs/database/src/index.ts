@@ -1,0 +1,13 @@
+export * from './base.entity';
+export * from './database';
+export * from './database-errors';
+export * from './database.module';
+export * from './migrations';
+export * from './migration-lock';
+export * from './names';
+export * from './roles';
+export { currentScope, currentUnit, NoTenantInScope, type Scope } from './scope';
+export * from './unit';
+export * from './unit-of-work';
+export * from './bulk/bulk-writer';
+export * from './bulk/entity-sql';

@@ -1,0 +1,111 @@
+import { DataSource, EntityManager } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
+import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
+import { isRetryable } from './database-errors';
+
+const ATTEMPTS = 3; // of what Postgres ended for the sake of another transaction
+
+/** One transaction in one tenant's schema, begun at its first query: everything in it happens, or none of it. */
+export class Unit {
+  /** The instant of everything this unit creates or changes. */
+  readonly now = new Date();
+  readonly manager: EntityManager;
+  private readonly runner: LateRunner;
+  private keepsNothing = false;
+
+  constructor(dataSource: DataSource) {
+    this.runner = new LateRunner(dataSource.driver as PostgresDriver, 'master');
+    this.manager = dataSource.createEntityManager(this.runner);
+    Object.assign(this.runner, { manager: this.manager });
+  }
+
+  /** Lets the unit answer as if all went well and then undoes it: a dry run. */
+  keepNothing(): void {
+    this.keepsNothing = true;
+  }
+
+  /** Runs `work` so that its failure undoes only what `work` did and the unit can go on; work that lost a deadlock is run again. */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await (this.runner.hasBegun ? this.insideSavepoint(work) : this.fromTheStart(work));
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
+      }
+    }
+  }
+
+  async commit(): Promise<void> {
+    if (this.keepsNothing) await this.rollBack();
+    else await this.runner.commitAll();
+  }
+
+  /** Never throws: a connection too broken to roll back has nothing left to undo. */
+  async rollBack(): Promise<void> {
+    await this.runner.rollBackAll().catch(() => undefined);
+  }
+
+  async release(): Promise<void> {
+    await this.runner.release();
+  }
+
+  private async insideSavepoint<T>(work: () => Promise<T>): Promise<T> {
+    await this.runner.startTransaction();
+    try {
+      const result = await work();
+      await this.runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await this.runner.rollbackTransaction();
+      throw error;
+    }
+  }
+
+  /** Nothing ran before, so a failure may undo the whole transaction: two round trips less than a savepoint. */
+  private async fromTheStart<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.runner.rollBackAll();
+      throw error;
+    }
+  }
+}
+
+/** A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it. */
+class LateRunner extends PostgresQueryRunner {
+  private beginning?: Promise<void>;
+
+  get hasBegun(): boolean {
+    return this.beginning !== undefined;
+  }
+
+  override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
+    if (text !== 'START TRANSACTION') await this.begin();
+    return super.query(text, ...(rest as []));
+  }
+
+  override async stream(...args: Parameters<PostgresQueryRunner['stream']>): ReturnType<PostgresQueryRunner['stream']> {
+    await this.begin();
+    return super.stream(...args);
+  }
+
+  override async startTransaction(): Promise<void> {
+    await this.begin();
+    await super.startTransaction();
+  }
+
+  async commitAll(): Promise<void> {
+    if (this.hasBegun) await this.commitTransaction();
+  }
+
+  async rollBackAll(): Promise<void> {
+    if (this.beginning) await this.beginning.catch(() => undefined);
+    while (this.isTransactionActive) await this.rollbackTransaction();
+    this.beginning = undefined;
+  }
+
+  private begin(): Promise<void> {
+    return (this.beginning ??= super.startTransaction());
+  }
+}
