@@ -1,0 +1,107 @@
+import { ObjectLiteral, Repository } from 'typeorm';
+import { BaseEntity } from '../base.entity';
+import { currentUnit } from '../scope';
+import { EntitySql, Row } from './entity-sql';
+
+const CHUNK = 10_000; // rows a statement: beyond it nothing gets faster, only the parameters larger
+
+/** A row that was there already, and its place among the given ones. */
+export type Found<E> = E & { ord: number };
+
+/**
+ * Writes many rows of one entity in few statements, inside the running unit of work. It makes no choices: a row that
+ * cannot be written fails the call with Postgres's error. Rows are written in the order given: sort them by a key that
+ * all writers agree on, or two of them may wait for each other.
+ */
+export class BulkWriter<E extends BaseEntity> {
+  private compiled?: EntitySql;
+
+  constructor(private readonly repository: Repository<E>) {}
+
+  get sql(): EntitySql {
+    return (this.compiled ??= new EntitySql(this.repository.metadata));
+  }
+
+  /** Inserts `rows`; gives them back as stored when `returning`, else nothing. */
+  insert(rows: Row[], returning: boolean): Promise<E[]> {
+    return this.write(this.sql.insert, rows, returning ? this.sql.columns : undefined);
+  }
+
+  /** Changes what is given of `rows`; gives back those that were changed, whole when `returning`, else their ids. */
+  update(rows: Row[], returning: boolean): Promise<E[]> {
+    return this.write(this.sql.update, rows, returning ? this.sql.columns : 't.id');
+  }
+
+  /** Deletes the rows of `ids`; lock them first. */
+  async delete(ids: string[]): Promise<void> {
+    await currentUnit().manager.query(this.sql.delete, [ids]);
+  }
+
+  /** Those rows of `ids` that exist, locked. */
+  async lockById(ids: string[], strength: 'UPDATE' | 'NO KEY UPDATE'): Promise<E[]> {
+    return this.hydrated(await currentUnit().manager.query(this.sql.lockById(strength), [ids]));
+  }
+
+  /** Those rows that have the same key as one of the given, locked. */
+  async lockByKey(key: string[], rows: Row[]): Promise<Found<E>[]> {
+    return this.inChunks(rows, (chunk) => this.query<Found<E>>(this.sql.lockByKey(this.columns(key)), chunk));
+  }
+
+  /** The places, from 0, of `rows` whose values of `key` another row has. */
+  async taken(key: string[], rows: Row[]): Promise<number[]> {
+    return placesOf(
+      await this.inChunks(rows, (chunk) => this.query<Found<E>>(this.sql.taken(this.columns(key)), chunk)),
+    );
+  }
+
+  /** The places, from 0, of `rows` that refer by `properties` to a row which does not exist. */
+  async dangling(properties: string[], rows: Row[]): Promise<number[]> {
+    const key = this.sql.metadata.foreignKeys.find(
+      ({ columns }) => columns.map((c) => c.propertyName).join() === properties.join(),
+    )!;
+    const text = this.sql.dangling(key.columns, key.referencedEntityMetadata, key.referencedColumns);
+    return placesOf(await this.inChunks(rows, (chunk) => this.query<Found<E>>(text, chunk)));
+  }
+
+  /** The places, from 0, of those `ids` that rows of other tables refer to. */
+  async referenced(ids: string[]): Promise<number[]> {
+    const places = new Set<number>();
+    for (const text of this.sql.referenced()) {
+      for (const place of placesOf(await currentUnit().manager.query(text, [ids]))) places.add(place);
+    }
+    return [...places];
+  }
+
+  private columns(properties: string[]) {
+    return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
+  }
+
+  private async write(text: string, rows: Row[], returning: string | undefined): Promise<E[]> {
+    const whole = returning ? `${text} RETURNING ${returning}` : text;
+    const written = await this.inChunks(rows, (chunk) => this.query<Found<E>>(whole, chunk, currentUnit().now));
+    return this.hydrated(written);
+  }
+
+  private async query<R>(text: string, rows: Row[], ...more: unknown[]): Promise<R[]> {
+    const result = await currentUnit().manager.query(text, [...this.sql.parameters(rows), ...more]);
+    return text.startsWith('UPDATE') ? result[0] : result; // of an UPDATE, TypeORM gives [rows, count]
+  }
+
+  private async inChunks<R extends { ord?: number }>(rows: Row[], work: (chunk: Row[]) => Promise<R[]>): Promise<R[]> {
+    if (rows.length <= CHUNK) return rows.length ? work(rows) : [];
+    const all: R[] = [];
+    for (let start = 0; start < rows.length; start += CHUNK) {
+      for (const row of await work(rows.slice(start, start + CHUNK))) {
+        if (row.ord !== undefined) row.ord += start;
+        all.push(row);
+      }
+    }
+    return all;
+  }
+
+  private hydrated(rows: ObjectLiteral[]): E[] {
+    return rows.map((row) => this.sql.hydrate<E>(row));
+  }
+}
+
+const placesOf = (found: { ord: number }[]): number[] => found.map(({ ord }) => ord - 1);
