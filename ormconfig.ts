@@ -1,0 +1,14 @@
+import { join } from 'node:path';
+import { MigrationSets } from '@app/database';
+import { CommandLineDataSource } from '@app/tenancy';
+
+const files = (glob: string): string[] => [join(__dirname, `libs/${glob}.{ts,js}`)];
+
+/** Where entities and migrations are found: read by the bootstrap and, through the default export, by the TypeORM CLI. */
+export const migrationSets: MigrationSets = {
+  platform: { entities: files('tenancy/src/*.entity'), migrations: files('tenancy/src/migrations/*') },
+  tenant: { entities: files('domain/src/*/*.entity'), migrations: files('domain/src/migrations/*') },
+};
+
+/** What the TypeORM CLI works on: MIGRATION_SET=platform|tenant chooses, and for tenants MIGRATION_TENANT says which. */
+export default new CommandLineDataSource(migrationSets);
