@@ -1,0 +1,196 @@
+import {
+  Body,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  HttpStatus,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Res,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
+import { ApiBody } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { DeepPartial } from 'typeorm';
+import { BaseEntity, currentUnit } from '@app/database';
+import { answerBulk, BulkAnswer } from './bulk-answer';
+import { BulkQueryDto, BulkResultDto, IdsDto, PageQueryDto } from './crud.dto';
+import { Change, CrudService } from './crud.service';
+import { Documents, MayPrefer } from './documents';
+import { IdPipe } from './input/id.pipe';
+import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
+import { LocationInterceptor } from './location.interceptor';
+import { refuseLostRoutes } from './lost-routes';
+import { requireNaturalKey } from './natural-key';
+import { bulkResultOf, fieldsOf, listOf, pageOf, Shapes, Takes, upsertOf, withId } from './shapes';
+
+/** A controller to extend: every route for one and for many records of `Entity`, in the given shapes. */
+export function CrudController<
+  E extends BaseEntity,
+  R extends object,
+  C extends DeepPartial<E>,
+  U extends DeepPartial<E>,
+>(Entity: Type<E>, shapes: Shapes<R, C, U>) {
+  const name = Entity.name;
+  const key = requireNaturalKey(Entity);
+  const upsert = upsertOf(shapes.create, key);
+  const change = withId(shapes.update);
+  const [BulkResult, PageDto, ListDto] = [bulkResultOf(shapes.read), pageOf(shapes.read), listOf(shapes.read)];
+  const fields = fieldsOf(shapes.read) as (keyof R & keyof E)[];
+
+  @UseInterceptors(LocationInterceptor)
+  abstract class Routes {
+    constructor(protected readonly service: CrudService<E>) {
+      refuseLostRoutes(this, Routes);
+    }
+
+    @Get()
+    @Documents(`Read a page of ${name} records`, { 200: PageDto }, [400])
+    async readPage(@Query() page: PageQueryDto): Promise<{ items: R[]; nextCursor: string | null }> {
+      const { items, nextCursor } = await this.service.readPage(page);
+      return { items: items.map((row) => this.toDto(row)), nextCursor };
+    }
+
+    @Get(':id')
+    @Documents(`Read one ${name}`, { 200: shapes.read }, [400, 404])
+    async readOne(@Param('id', IdPipe) id: string): Promise<R> {
+      return this.toDto(await this.service.readOne(id));
+    }
+
+    @Post()
+    @Documents(`Create one ${name}`, { 201: shapes.read }, [400, 409, 413, 415, 422])
+    @Takes(shapes.create)
+    async createOne(@Body() values: C): Promise<R> {
+      return this.toDto(await this.service.createOne(values));
+    }
+
+    @Put()
+    @Documents(
+      `Create one ${name}, or change the one with the same ${key.join(' and ')}`,
+      { 200: shapes.read, 201: shapes.read },
+      [400, 409, 413, 415, 422],
+    )
+    @ApiBody({ type: upsert })
+    @Takes(upsert, Object)
+    async upsertOne(@Body() values: C, @Res({ passthrough: true }) reply: FastifyReply): Promise<R> {
+      const { row, created } = await this.service.upsertOne(values);
+      reply.status(created ? HttpStatus.CREATED : HttpStatus.OK);
+      return this.toDto(row);
+    }
+
+    @Patch(':id')
+    @Documents(`Change one ${name}`, { 200: shapes.read }, [400, 404, 409, 413, 415, 422])
+    @Takes(String, shapes.update)
+    async updateOne(@Param('id', IdPipe) id: string, @Body() values: U): Promise<R> {
+      return this.toDto(await this.service.updateOne(id, values));
+    }
+
+    @Delete(':id')
+    @HttpCode(HttpStatus.NO_CONTENT)
+    @Documents(`Delete one ${name}`, { 204: undefined }, [400, 404, 409])
+    async deleteOne(@Param('id', IdPipe) id: string): Promise<void> {
+      await this.service.deleteOne(id);
+    }
+
+    @Post('bulk')
+    @MayPrefer()
+    @Documents(`Create many ${name} records`, { 201: BulkResult, 207: BulkResult }, [400, 409, 413, 415, 422])
+    @ApiBody({ type: [shapes.create] })
+    createMany(
+      @Body(itemsOf(shapes.create)) items: Items<C>,
+      @Query() how: BulkQueryDto,
+      @Headers('prefer') prefer: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<BulkResultDto> {
+      return this.bulk(items, how, prefer, reply, {
+        status: 201,
+        write: (values, options) => this.service.createMany(values, options),
+      });
+    }
+
+    @Put('bulk')
+    @MayPrefer()
+    @Documents(
+      `Create many ${name} records, or change those with the same ${key.join(' and ')}`,
+      { 200: BulkResult, 207: BulkResult },
+      [400, 409, 413, 415, 422],
+    )
+    @ApiBody({ type: [upsert] })
+    upsertMany(
+      @Body(itemsOf(upsert)) items: Items<C>,
+      @Query() how: BulkQueryDto,
+      @Headers('prefer') prefer: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<BulkResultDto> {
+      return this.bulk(items, how, prefer, reply, {
+        status: 200,
+        tells: 'created',
+        write: (values, options) => this.service.upsertMany(values, options),
+      });
+    }
+
+    @Patch('bulk')
+    @MayPrefer()
+    @Documents(`Change many ${name} records`, { 200: BulkResult, 207: BulkResult }, [400, 404, 409, 412, 413, 415, 422])
+    @ApiBody({ type: [change] })
+    updateMany(
+      @Body(itemsOf(change)) items: Items<Change<E>>,
+      @Query() how: BulkQueryDto,
+      @Headers('prefer') prefer: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<BulkResultDto> {
+      return this.bulk(items, how, prefer, reply, {
+        status: 200,
+        write: (values, options) => this.service.updateMany(values, options),
+      });
+    }
+
+    @Post('bulk/delete')
+    @HttpCode(HttpStatus.OK)
+    @Documents(`Delete many ${name} records`, { 200: BulkResult, 207: BulkResult }, [400, 404, 409, 413, 415, 422])
+    deleteMany(
+      @Body(IdsPipe) { ids }: IdsDto,
+      @Query() how: BulkQueryDto,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<BulkResultDto> {
+      const items = { count: ids.length, valid: ids.map((value, index) => ({ index, value })), invalid: new Map() };
+      return this.bulk(items, how, undefined, reply, {
+        status: 200,
+        write: (values, options) => this.service.deleteMany(values, options),
+      });
+    }
+
+    @Post('bulk/read')
+    @HttpCode(HttpStatus.OK)
+    @Documents(`Read many ${name} records`, { 200: ListDto }, [400, 413, 415, 422])
+    async readMany(@Body(IdsPipe) { ids }: IdsDto): Promise<{ items: R[]; missing: string[] }> {
+      const { items, missing } = await this.service.readMany(ids);
+      return { items: items.map((row) => this.toDto(row)), missing };
+    }
+
+    /** How a record leaves: with the fields its read shape declares and no others; override it to add one. */
+    protected toDto(row: E): R {
+      const dto: Partial<Record<keyof R, unknown>> = {};
+      for (const field of fields) dto[field] = row[field];
+      return dto as R;
+    }
+
+    private bulk<T>(
+      items: Items<T>,
+      how: BulkQueryDto,
+      prefer: string | undefined,
+      reply: FastifyReply,
+      answer: BulkAnswer<T, E>,
+    ): Promise<BulkResultDto> {
+      if (how.dryRun) currentUnit().keepNothing();
+      return answerBulk(items, how, prefer, reply, answer, (row) => this.toDto(row));
+    }
+  }
+
+  return Routes;
+}

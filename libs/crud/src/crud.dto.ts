@@ -1,0 +1,149 @@
+import { Transform } from 'class-transformer';
+import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+
+/** What every record shows of itself, whatever its model. */
+export class RecordDto {
+  /** UUID v7, made by the server. @example 019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77 */
+  @IsUUID('loose')
+  id: string;
+
+  createdAt: Date;
+  updatedAt: Date;
+
+  /**
+   * Moves by one with every change.
+   * @example 1
+   */
+  @IsInt()
+  version: number;
+}
+
+/** A number as a query parameter spells it; anything else stays text, for the check to refuse. */
+const WholeNumber = () =>
+  Transform(({ value }) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value));
+
+/** `true` or `false` as a query parameter spells it. */
+const Flag = () => Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value));
+
+/** Which part of a long list to read. */
+export class PageQueryDto {
+  /** How many records to read at most. */
+  @IsOptional()
+  @WholeNumber()
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  limit?: number = 50;
+
+  /** How many records to pass over; for long lists use `cursor`. */
+  @IsOptional()
+  @WholeNumber()
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  offset?: number;
+
+  /** The `nextCursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1_000)
+  cursor?: string;
+}
+
+/** How a bulk request is to be carried out. */
+export class BulkQueryDto {
+  /** `atomic`: all items or none. `partial`: each item that can be written is, and the answer is 207. */
+  @IsOptional()
+  @IsIn(['atomic', 'partial'])
+  mode?: 'atomic' | 'partial' = 'atomic';
+
+  /** Answers as if it were written, and writes nothing. */
+  @IsOptional()
+  @Flag()
+  @IsBoolean()
+  dryRun?: boolean = false;
+}
+
+/** Which records a bulk request is about. */
+export class IdsDto {
+  @IsArray()
+  @IsUUID('loose', { each: true })
+  ids: string[];
+}
+
+/** One thing that is wrong with a request. */
+export class ProblemErrorDto {
+  /** JSON pointer to what is wrong. @example /3/releaseYear */
+  pointer: string;
+
+  /** @example is_int */
+  code: string;
+
+  /** @example releaseYear must be an integer number. */
+  detail: string;
+
+  /** Which item of a bulk request. */
+  index?: number;
+}
+
+/** What went wrong, as RFC 9457 says it. */
+export class ProblemDto {
+  /** @example about:blank */
+  type: string;
+
+  /** @example Unprocessable Entity */
+  title: string;
+
+  /** @example 422 */
+  status: number;
+
+  /** @example releaseYear must be an integer number. */
+  detail: string;
+
+  /** The path that was asked for. @example /api/v1/books */
+  instance: string;
+
+  /** A word for programs. @example is_int */
+  code: string;
+
+  /** Names this request in the log. @example 019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77 */
+  requestId: string;
+
+  errors?: ProblemErrorDto[];
+}
+
+/** What became of one item of a bulk request. */
+export class BulkItemDto {
+  /** Which item, counted from 0. */
+  index: number;
+
+  /** What the item alone would have been answered. @example 201 */
+  status: number;
+
+  id?: string;
+
+  /** For an upsert: whether the record is new. */
+  created?: boolean;
+
+  problem?: ItemProblemDto;
+}
+
+/** Why an item of a bulk request was not written. */
+export class ItemProblemDto {
+  /** @example unique */
+  code: string;
+
+  /** @example Another record has this identifier. */
+  detail: string;
+
+  errors: ProblemErrorDto[];
+}
+
+/** What a bulk request did. */
+export class BulkResultDto {
+  /** How many items were written. @example 2 */
+  count: number;
+
+  /** The id of each item, in the order of the request; null where it was not written. */
+  ids: (string | null)[];
+}

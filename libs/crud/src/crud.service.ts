@@ -1,0 +1,279 @@
+import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { BaseEntity, BulkWriter, currentUnit } from '@app/database';
+import { PageQueryDto } from './crud.dto';
+import { cursorAt, Position, positionAt } from './cursor';
+import { Item, ItemRules } from './item-rules';
+import { naturalKeyOf } from './natural-key';
+import { causeOf } from './problem/database-causes';
+import { Cause, Problem } from './problem/problem';
+import { isRefused, Outcome, Verb, writeEach, Written } from './write-each';
+
+/** Any change to any record: its id, what to change, and the version it must still have, if that matters. */
+export type Change<E> = DeepPartial<E> & { id: string; version?: number };
+
+/** How many records are written. */
+export interface How {
+  /** `atomic` (the default): all or none, a problem naming each bad item. `partial`: whatever can be written. */
+  mode?: 'atomic' | 'partial';
+  /** Whether the outcomes carry the records as they now are. */
+  representation?: boolean;
+}
+
+/** Some records of a list, and where the next ones begin. */
+export interface Page<E> {
+  items: E[];
+  nextCursor: string | null;
+}
+
+/**
+ * What can be done with one and with many records of any model. One record is written as a list of one: a rule put into
+ * an override of `createMany` holds for `createOne` too.
+ */
+export abstract class CrudService<E extends BaseEntity> {
+  private readonly writer: BulkWriter<E>;
+  private readonly rules: ItemRules<E>;
+
+  constructor(protected readonly repository: Repository<E>) {
+    this.writer = new BulkWriter(repository);
+    this.rules = new ItemRules(this.writer);
+  }
+
+  /** At most `limit` records in the order they were created. */
+  async readPage({ limit = 50, offset = 0, cursor }: PageQueryDto): Promise<Page<E>> {
+    if (cursor !== undefined && offset) {
+      throw Problem.of([
+        { status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' },
+      ]);
+    }
+    const after = cursor === undefined ? undefined : positionAt(cursor);
+    const rows = await this.readAfter(after, limit + 1, offset); // one more, to know whether there is more
+    const items = rows.slice(0, limit);
+    return { items, nextCursor: rows.length > limit ? cursorAt(items[limit - 1]) : null };
+  }
+
+  async readOne(id: string): Promise<E> {
+    const [row] = await this.read('WHERE t.id = $1', [id]);
+    if (!row) throw this.notFound();
+    return row;
+  }
+
+  /** The record that has these values. Throws 404 when there is none. */
+  async readOneBy(where: FindOptionsWhere<E>): Promise<E> {
+    const row = await this.repository.findOneBy(where);
+    if (!row) throw this.notFound();
+    return row;
+  }
+
+  /** The records of `ids`, each once and in that order, and the ids that have none. */
+  async readMany(ids: string[]): Promise<{ items: E[]; missing: string[] }> {
+    const wanted = [...new Set(ids)];
+    const rows = wanted.length ? await this.read('WHERE t.id = ANY($1::uuid[])', [wanted]) : [];
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return { items: wanted.flatMap((id) => found.get(id) ?? []), missing: wanted.filter((id) => !found.has(id)) };
+  }
+
+  async createOne(values: DeepPartial<E>): Promise<E> {
+    return (await only(this.createMany([values], ONE))).row!;
+  }
+
+  /** Creates a record, or changes the one that has its natural key. */
+  async upsertOne(values: DeepPartial<E>): Promise<{ row: E; created: boolean }> {
+    const { row, status } = await only(this.upsertMany([values], ONE));
+    return { row: row!, created: status === 'created' };
+  }
+
+  async updateOne(id: string, values: DeepPartial<E>): Promise<E> {
+    return (await only(this.updateMany([{ ...values, id } as Change<E>], ONE))).row!;
+  }
+
+  async deleteOne(id: string): Promise<void> {
+    await only(this.deleteMany([id], ONE));
+  }
+
+  createMany(values: DeepPartial<E>[], how: How = {}): Promise<Outcome<E>[]> {
+    const items = values.map((value, index) => this.rules.item(index, value, uuidv7()));
+    for (const item of items) this.rules.requireAll(item);
+    this.rules.refuseTwins(items, this.rules.uniqueKeys);
+
+    return this.writeAll(items, how, 'write', {
+      write: async (sound) => {
+        const rows = byId(await this.writer.insert(this.rules.inLockOrder(sound), how.representation ?? false));
+        return sound.map(({ row: { id } }) => ({ status: 'created', id, row: rows.get(id) }));
+      },
+      causes: (sound) => this.rules.causes(sound, this.rules.uniqueKeys),
+    });
+  }
+
+  /** Creates the new ones and changes those whose natural key is taken; what an item omits stays as it is. */
+  upsertMany(values: DeepPartial<E>[], how: How = {}): Promise<Outcome<E>[]> {
+    const key = naturalKeyOf(this.repository.target)!;
+    const items = values.map((value, index) => this.rules.item(index, value, uuidv7()));
+    for (const item of items) this.rules.requireKey(item, key);
+    this.rules.refuseTwins(items, this.rules.uniqueKeys);
+
+    return this.writeAll(items, how, 'write', {
+      write: async (sound) => {
+        const ordered = this.rules.ordered(sound);
+        const found = await this.writer.lockByKey(
+          key,
+          ordered.map(({ row }) => row),
+        );
+        const known = new Map(found.map(({ ord, ...row }) => [ordered[ord - 1], row as unknown as E]));
+        const created = sound.filter((item) => !known.has(item) && !this.rules.lacking(item).length);
+        const changed = sound.flatMap((item) => (known.has(item) ? [{ item, before: known.get(item)! }] : []));
+
+        const inserted = byId(await this.writer.insert(this.rules.inLockOrder(created), how.representation ?? false));
+        const updated = byId(
+          await this.writer.update(
+            changed.map(({ item, before }) => ({ ...item.row, id: before.id })),
+            how.representation ?? false,
+          ),
+        );
+        return sound.map((item): Outcome<E> => {
+          const before = known.get(item);
+          if (before)
+            return {
+              status: 'updated',
+              id: before.id,
+              row: how.representation ? (updated.get(before.id) ?? before) : undefined,
+            };
+          const lacking = this.rules.lacking(item);
+          if (lacking.length) return { causes: lacking };
+          return { status: 'created', id: item.row.id, row: inserted.get(item.row.id) };
+        });
+      },
+      causes: (sound) => this.rules.causes(sound, []), // which records their other unique values may belong to, only writing tells
+    });
+  }
+
+  updateMany(changes: Change<E>[], how: How = {}): Promise<Outcome<E>[]> {
+    const items = changes.map((change, index) => this.rules.item(index, change, change.id.toLowerCase()));
+    for (const item of items) this.rules.refuseNulls(item);
+    this.rules.refuseTwins(items, [['id'], ...this.rules.uniqueKeys]);
+
+    return this.writeAll(items, how, 'write', {
+      write: async (sound) => {
+        const before = byId(
+          await this.writer.lockById(
+            sound.map(({ row }) => row.id),
+            'NO KEY UPDATE',
+          ),
+        );
+        const refusal = ({ index, row }: Item): Cause | undefined => {
+          const found = before.get(row.id);
+          if (!found) return this.missing();
+          const expected = changes[index].version;
+          return expected === undefined || expected === found.version ? undefined : staleVersion(found.version);
+        };
+        const current = sound.filter((item) => !refusal(item));
+        const after = byId(
+          await this.writer.update(
+            current.map(({ row }) => row),
+            how.representation ?? false,
+          ),
+        );
+        return sound.map((item): Outcome<E> => {
+          const cause = refusal(item);
+          if (cause) return { causes: [cause] };
+          const { id } = item.row;
+          return { status: 'updated', id, row: how.representation ? (after.get(id) ?? before.get(id)) : undefined };
+        });
+      },
+      causes: (sound) => this.rules.causes(sound, this.rules.uniqueKeys),
+    });
+  }
+
+  deleteMany(ids: string[], how: How = {}): Promise<Outcome<E>[]> {
+    const items = ids.map((id, index) => this.rules.item(index, {} as DeepPartial<E>, id.toLowerCase()));
+    this.rules.refuseTwins(items, [['id']]);
+
+    return this.writeAll(items, how, 'delete', {
+      write: async (sound) => {
+        const found = byId(
+          await this.writer.lockById(
+            sound.map(({ row }) => row.id),
+            'UPDATE',
+          ),
+        );
+        await this.writer.delete([...found.keys()]);
+        return sound.map(({ row: { id } }) =>
+          found.has(id) ? { status: 'deleted', id } : { causes: [this.missing()] },
+        );
+      },
+      causes: (sound) => this.rules.references(sound),
+    });
+  }
+
+  /** Writes the items without faults; with `atomic`, all of them or a problem that names every fault found. */
+  private async writeAll(
+    items: Item[],
+    { mode = 'atomic' }: How,
+    kind: 'write' | 'delete',
+    verb: Omit<Verb<Item, E>, 'causeOf'>,
+  ): Promise<Outcome<E>[]> {
+    const entities = this.repository.metadata.dataSource.entityMetadatas;
+    const sound = items.filter(({ causes }) => !causes.length);
+    return currentUnit().attempt(async () => {
+      const written = await writeEach(sound, { ...verb, causeOf: (error) => causeOf(error, entities, kind) });
+      const outcomes = items.map((item) => (item.causes.length ? { causes: item.causes } : written.get(item)!));
+      if (mode === 'atomic' && outcomes.some(isRefused)) throw Problem.of(located(outcomes));
+      return outcomes;
+    });
+  }
+
+  private readAfter(after: Position | undefined, limit: number, offset: number): Promise<E[]> {
+    const order = `ORDER BY t.created_at, t.id LIMIT $1 OFFSET $2`;
+    if (!after) return this.read(order, [limit, offset]);
+    return this.read(`WHERE (t.created_at, t.id) > ($3::timestamptz, $4::uuid) ${order}`, [
+      limit,
+      offset,
+      after.createdAt,
+      after.id,
+    ]);
+  }
+
+  private async read(clauses: string, parameters: unknown[]): Promise<E[]> {
+    const { sql } = this.writer;
+    const rows = await currentUnit().manager.query(
+      `SELECT ${sql.columns} FROM ${sql.table} AS t ${clauses}`,
+      parameters,
+    );
+    return rows.map((row: E) => sql.hydrate<E>(row));
+  }
+
+  private missing(): Cause {
+    return { status: 404, code: 'not_found', pointer: '', detail: `${this.repository.metadata.name} does not exist.` };
+  }
+
+  private notFound(): Problem {
+    const { status, code, detail } = this.missing();
+    return new Problem(status, code, detail);
+  }
+}
+
+const ONE: How = { mode: 'partial', representation: true };
+
+/** What became of the only item, or a problem that speaks of it alone. */
+async function only<E>(outcomes: Promise<Outcome<E>[]>): Promise<Written<E>> {
+  const [outcome] = await outcomes;
+  if (isRefused(outcome)) throw Problem.of(outcome.causes);
+  return outcome;
+}
+
+/** The causes of all refused items, each pointing into the list. */
+export const located = (outcomes: Outcome<unknown>[]): Cause[] =>
+  outcomes.flatMap((outcome, index) =>
+    isRefused(outcome)
+      ? outcome.causes.map((cause) => ({ ...cause, index, pointer: `/${index}${cause.pointer}` }))
+      : [],
+  );
+
+const byId = <E extends { id: string }>(rows: E[]): Map<string, E> => new Map(rows.map((row) => [row.id, row]));
+
+const staleVersion = (version: number): Cause => ({
+  status: 412,
+  code: 'version',
+  pointer: '/version',
+  detail: `The record has changed meanwhile: its version is ${version}.`,
+});

@@ -1,0 +1,38 @@
+import { isISO8601, isUUID } from 'class-validator';
+import { Problem } from './problem/problem';
+
+/** The last record of a page, after which the next one goes on. */
+export interface Position {
+  createdAt: Date;
+  id: string;
+}
+
+/** The word that stands for a position in `nextCursor`. */
+export const cursorAt = ({ createdAt, id }: Position): string =>
+  Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
+
+/** The position a cursor stands for. Throws 400 for a word that none of our answers held. */
+export function positionAt(cursor: string): Position {
+  const parts = parse(cursor);
+  if (Array.isArray(parts) && parts.length === 2) {
+    const [createdAt, id] = parts as unknown[];
+    if (isISO8601(createdAt, { strict: true }) && isUUID(id, 'loose'))
+      return { createdAt: new Date(createdAt as string), id: id as string };
+  }
+  throw Problem.of([
+    {
+      status: 400,
+      code: 'malformed_cursor',
+      pointer: '/cursor',
+      detail: 'cursor is not one that an answer gave as nextCursor.',
+    },
+  ]);
+}
+
+function parse(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}

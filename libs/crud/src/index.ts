@@ -1,0 +1,10 @@
+export * from './crud.controller';
+export * from './crud.dto';
+export * from './crud.service';
+export * from './documents';
+export * from './input/id.pipe';
+export * from './input/input.pipe';
+export * from './problem/database-causes';
+export * from './problem/problem';
+export * from './shapes';
+export { isRefused, type Outcome } from './write-each';

@@ -1,0 +1,129 @@
+import { DeepPartial } from 'typeorm';
+import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
+import { BaseEntity, BulkWriter, Row } from '@app/database';
+import { dangling, required, stillReferenced, taken } from './problem/database-causes';
+import { Cause } from './problem/problem';
+
+/** One item of a write: its place in the request, the row it asks for, and what is already known to be wrong with it. */
+export interface Item {
+  index: number;
+  row: Row;
+  causes: Cause[];
+}
+
+/** What the metadata of an entity demands of the items that are to be written. */
+export class ItemRules<E extends BaseEntity> {
+  constructor(private readonly writer: BulkWriter<E>) {}
+
+  private get metadata() {
+    return this.writer.sql.metadata;
+  }
+
+  /** The properties of each unique constraint. */
+  get uniqueKeys(): string[][] {
+    return this.metadata.uniques.map(({ columns }) => columns.map(({ propertyName }) => propertyName));
+  }
+
+  item(index: number, values: DeepPartial<E>, id: string): Item {
+    return { index, row: { ...values, id }, causes: [] };
+  }
+
+  /** For what is to be created: whatever has no default must be given. */
+  requireAll(item: Item): void {
+    item.causes.push(...this.lacking(item));
+  }
+
+  /** For an upsert: the key must be given, and nothing may be cleared that must be there. */
+  requireKey(item: Item, key: string[]): void {
+    item.causes.push(...key.filter((property) => item.row[property] == null).map((property) => required(property)));
+    if (!item.causes.length) this.refuseNulls(item);
+  }
+
+  /** For what is to be changed: nothing may be cleared that must be there. */
+  refuseNulls(item: Item): void {
+    item.causes.push(
+      ...this.mandatory
+        .filter(({ propertyName }) => item.row[propertyName] === null)
+        .map(({ propertyName }) => required(propertyName)),
+    );
+  }
+
+  /** What a record could not be created without. */
+  lacking({ row }: Item): Cause[] {
+    return this.mandatory
+      .filter(
+        ({ propertyName, default: fallback }) =>
+          row[propertyName] === null || (row[propertyName] === undefined && fallback === undefined),
+      )
+      .map(({ propertyName }) => required(propertyName));
+  }
+
+  /** Two items of one request with the same key contradict each other: neither is written, each names the other. */
+  refuseTwins(items: Item[], keys: string[][]): void {
+    for (const key of keys) {
+      const first = new Map<string, Item>();
+      for (const item of items) {
+        const values = key.map((property) => item.row[property]);
+        if (values.some((value) => value == null)) continue;
+        const spelt = JSON.stringify(
+          values.map((value, place) => (this.isUuid(key[place]) ? String(value).toLowerCase() : value)),
+        );
+        const twin = first.get(spelt);
+        if (!twin) first.set(spelt, item);
+        else {
+          if (!twin.causes.some(({ code }) => code === 'duplicate')) twin.causes.push(duplicateOf(item.index, key));
+          item.causes.push(duplicateOf(twin.index, key));
+        }
+      }
+    }
+  }
+
+  /** Sorted so that any two requests take their locks in the same order, and cannot deadlock. */
+  ordered(items: Item[]): Item[] {
+    const [key = ['id']] = this.uniqueKeys;
+    const spelt = new Map(items.map((item) => [item, key.map((property) => String(item.row[property])).join('\0')]));
+    return [...items].sort((a, b) => (spelt.get(a)! < spelt.get(b)! ? -1 : 1));
+  }
+
+  inLockOrder(items: Item[]): Row[] {
+    return this.ordered(items).map(({ row }) => row);
+  }
+
+  /** Which of `items` take a key that is taken, or refer to what does not exist. */
+  async causes(items: Item[], uniqueKeys: string[][]): Promise<Map<Item, Cause[]>> {
+    const rows = items.map(({ row }) => row);
+    const found = new Map<Item, Cause[]>();
+    const note = (place: number, cause: Cause) => found.set(items[place], [...(found.get(items[place]) ?? []), cause]);
+
+    for (const key of uniqueKeys) for (const place of await this.writer.taken(key, rows)) note(place, taken(key));
+    for (const { columns } of this.metadata.foreignKeys) {
+      const properties = columns.map(({ propertyName }) => propertyName);
+      for (const place of await this.writer.dangling(properties, rows)) note(place, dangling(properties));
+    }
+    return found;
+  }
+
+  /** Which of `items` other records still refer to. */
+  async references(items: Item[]): Promise<Map<Item, Cause[]>> {
+    const places = await this.writer.referenced(items.map(({ row }) => row.id));
+    return new Map(places.map((place) => [items[place], [stillReferenced()]]));
+  }
+
+  private get mandatory(): ColumnMetadata[] {
+    return this.metadata.columns.filter(
+      ({ isNullable, isPrimary, isVersion, isCreateDate, isUpdateDate }) =>
+        !(isNullable || isPrimary || isVersion || isCreateDate || isUpdateDate),
+    );
+  }
+
+  private isUuid(property: string): boolean {
+    return this.metadata.findColumnWithPropertyName(property)?.type === 'uuid';
+  }
+}
+
+const duplicateOf = (index: number, key: string[]): Cause => ({
+  status: 422,
+  code: 'duplicate',
+  pointer: `/${key[0]}`,
+  detail: `Item ${index} of this request has the same ${key.join(' and ')}.`,
+});
