@@ -1,0 +1,4 @@
+export * from './critic.dto';
+export * from './critic.entity';
+export * from './critics.module';
+export * from './critics.service';

@@ -1,0 +1,4 @@
+export * from './books';
+export * from './critics';
+export * from './domain.module';
+export * from './reviews';

@@ -1,0 +1,4 @@
+export * from './review.dto';
+export * from './review.entity';
+export * from './reviews.module';
+export * from './reviews.service';
