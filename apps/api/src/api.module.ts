@@ -1,0 +1,19 @@
+import { DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule, Settings } from '@app/config';
+import { Database, DatabaseModule } from '@app/database';
+import { DomainModule } from '@app/domain';
+import { TenancyModule } from '@app/tenancy';
+import { HealthController } from './health/health.controller';
+import { LandingController } from './landing.controller';
+
+/** The table of contents of the API. */
+@Module({})
+export class ApiModule {
+  static on(settings: Settings, database: Database): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, DomainModule],
+      controllers: [LandingController, HealthController],
+    };
+  }
+}

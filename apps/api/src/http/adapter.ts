@@ -1,0 +1,60 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
+import { Settings } from '@app/config';
+import { runWithRequest } from '@app/observability';
+import { problemBody, sendProblem } from './send-problem';
+
+const MALFORMED = JSON.stringify(
+  problemBody({ status: 400, code: 'malformed_request', detail: 'This is not HTTP.' }, '', uuidv7()),
+);
+
+/** Fastify as the API wants it: its limits, the id of each request, a line in the log for each answer, and problems for errors. */
+export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    skipMiddie: true, // we use no Express middleware, and every request would pay for the door to it
+    bodyLimit: settings.bodyLimitBytes,
+    trustProxy: settings.trustProxy.length ? settings.trustProxy : false,
+    requestTimeout: 120_000, // to receive a request; whoever is slower holds the connection for something else
+    return503OnClosing: false, // a connection still open while we stop is served to its end
+    routerOptions: { maxParamLength: 500 },
+    genReqId: ({ headers }: IncomingMessage) => wellFormed(headers['x-request-id']) ?? uuidv7(),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(error, request, reply, logger),
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return;
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${MALFORMED.length}\r\nConnection: close\r\n\r\n${MALFORMED}`,
+      );
+    },
+  });
+
+  const fastify = adapter.getInstance();
+  fastify.removeContentTypeParser('text/plain');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('X-Request-Id', request.id);
+    done();
+  });
+  // Reading the body may lose the context of the request, so what follows it is where the context begins.
+  fastify.addHook('preValidation', (request, _reply, done) => runWithRequest({ requestId: request.id }, done));
+  fastify.addHook('onResponse', (request, reply, done) => {
+    logger.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      'request',
+    );
+    done();
+  });
+  return adapter;
+}
+
+const wellFormed = (id: unknown): string | undefined =>
+  typeof id === 'string' && /^[\w.:-]{1,100}$/.test(id) ? id : undefined;
