@@ -1,0 +1,21 @@
+/** One runner for unit specs, beside their files, and e2e specs, in apps/<name>/test. */
+module.exports = {
+  testRegex: '\\.(spec|e2e-spec)\\.ts$',
+  roots: ['<rootDir>/apps', '<rootDir>/libs'],
+  testEnvironment: 'node',
+  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/libs/testing/count-reporter.js'],
+  moduleNameMapper: { '^@app/([^/]+)$': '<rootDir>/libs/$1/src' },
+  globalSetup: '<rootDir>/libs/testing/global-setup.js',
+  globalTeardown: '<rootDir>/libs/testing/src/global-teardown.ts',
+  transform: {
+    '\\.ts$': [
+      'ts-jest',
+      {
+        tsconfig: 'tsconfig.test.json', // the Swagger plugin reads types across files, which isolated modules forbid
+        diagnostics: { ignoreCodes: ['TS151002'] },
+        astTransformers: { before: ['libs/testing/swagger-transformer.js'] },
+      },
+    ],
+  },
+};

@@ -1,0 +1,2 @@
+export * from './start-api';
+export * from './test-database';

@@ -1,0 +1,62 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import supertest from 'supertest';
+import { Settings } from '@app/config';
+import { Scope, UnitOfWork, withAdmin } from '@app/database';
+import { DEMO_TENANT, TenantsService } from '@app/tenancy';
+import { createApi } from '../../../apps/api/src/create-api';
+import { migrationSets } from '../../../ormconfig';
+import { claim, dropAll, freshPrefix, openTestDatabase } from './test-database';
+
+/** An API of its own, listening on a free port, in schemas of its own that are gone when it is closed. */
+export interface TestApi {
+  app: NestFastifyApplication;
+  url: string;
+  adminUrl: string;
+  prefix: string;
+  /** Requests to this API, checked down to the wire. */
+  http: ReturnType<typeof supertest>;
+  /** Runs `work` as a unit of work of the tenant that requests run in. */
+  inTenant<T>(work: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Starts an API whose settings are those of tests, and `env` on top. */
+export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
+  const prefix = env.SCHEMA_PREFIX ?? freshPrefix();
+  const settings = testSettings({ SCHEMA_PREFIX: prefix, ...env });
+  const database = await openTestDatabase(settings, migrationSets, () => undefined);
+  const claimed = await claim(database.adminUrl, prefix);
+  try {
+    const app = await createApi(settings);
+    await app.listen(0, '127.0.0.1');
+    const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+    const close = async () => {
+      await app.close();
+      await withAdmin(database.adminUrl, (client) => dropAll(client, prefix));
+      await claimed.end();
+      await database.release();
+    };
+    const inTenant = async <T>(work: () => Promise<T>): Promise<T> => {
+      const tenant = await app.get(TenantsService, { strict: false }).scopeOf(DEMO_TENANT);
+      const scope: Scope = { tenant, actor: 'test', requestId: 'test' };
+      return app.get(UnitOfWork, { strict: false }).run(scope, work);
+    };
+    return { app, url, adminUrl: database.adminUrl, prefix, http: supertest(url), inTenant, close };
+  } catch (error) {
+    await claimed.end();
+    await database.release();
+    throw error;
+  }
+}
+
+/** The settings of a test: those of the environment the tests were started in, and `env` on top. */
+export function testSettings(env: NodeJS.ProcessEnv = {}): Settings {
+  return Settings.from({
+    LOG_LEVEL: 'silent',
+    ...process.env,
+    NODE_ENV: 'test',
+    PORT: '0',
+    DATABASE_POOL_SIZE: '5',
+    ...env,
+  });
+}
