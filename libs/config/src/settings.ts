@@ -131,6 +131,16 @@ export class Settings {
     return this.nodeEnv === 'production';
   }
 
+  /** Where clients reach the API, without a slash at the end. */
+  get baseUrl(): string {
+    return (this.publicUrl ?? `http://127.0.0.1:${this.port}`).replace(/\/+$/, '');
+  }
+
+  /** The same settings but for `changes`. */
+  with(changes: Partial<Pick<Settings, 'schemaPrefix' | 'databasePoolSize'>>): Settings {
+    return Object.assign(new Settings(), this, changes);
+  }
+
   /** The settings in `env`, and in development those of the file `.env` where `env` is silent. Throws one sentence per problem. */
   static from(env: NodeJS.ProcessEnv, dotenv: string = '.env'): Settings {
     const readsFile = (env.NODE_ENV ?? 'development') === 'development' && existsSync(dotenv);

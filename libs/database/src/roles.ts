@@ -27,6 +27,28 @@ export async function ensureRoles(database: Database): Promise<void> {
   if (hasRoles) await keepPassword(database);
 }
 
+/** Drops every schema and role whose name begins with `prefix`, and all that is in them. For scratch installations. */
+export async function removeInstallation(client: Client, prefix: string): Promise<void> {
+  if (!prefix)
+    throw new Error('An installation without SCHEMA_PREFIX is not removed by a function: drop its database.');
+  const { rows: schemas } = await client.query<{ name: string }>(
+    'SELECT nspname AS name FROM pg_namespace WHERE starts_with(nspname, $1)',
+    [prefix],
+  );
+  for (const { name } of schemas) await client.query(`DROP SCHEMA IF EXISTS ${client.escapeIdentifier(name)} CASCADE`);
+
+  const { rows: roles } = await client.query<{ name: string }>(
+    'SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, $1)',
+    [prefix],
+  );
+  for (const { name } of roles) {
+    await whileRolesRace(async () => {
+      await client.query(`DROP OWNED BY ${client.escapeIdentifier(name)}`);
+      await client.query(`DROP ROLE IF EXISTS ${client.escapeIdentifier(name)}`);
+    });
+  }
+}
+
 /** Runs role DDL, again when it met another's: the catalogs of a whole server know no lock to wait for. */
 export async function whileRolesRace<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

@@ -1,7 +1,8 @@
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
-import { Database, ensureRoles, migrationOptions, MigrationSets, openDatabase, withAdmin } from '@app/database';
+import { Database, ensureRoles, migrationOptions, MigrationSets, openDatabase } from '@app/database';
 import { DEMO_TENANT } from './migrate-all';
+import { tenantSchema } from './schemas';
 
 /** What the TypeORM CLI is given: it finds the database by the settings, and connects as the owner of one schema. */
 export class CommandLineDataSource extends DataSource {
@@ -30,16 +31,8 @@ export class CommandLineDataSource extends DataSource {
     await this.database?.release();
   }
 
-  private async schema(settings: Settings, { names, adminUrl }: Database): Promise<string> {
-    if (settings.migrationSet === 'platform') return names.platform;
-    const { rows } = await withAdmin(adminUrl, (client) =>
-      client.query<{ schema: string }>(
-        `SELECT schema_name AS schema FROM ${client.escapeIdentifier(names.platform)}.tenant WHERE name = $1`,
-        [settings.migrationTenant ?? DEMO_TENANT],
-      ),
-    );
-    if (!rows.length)
-      throw new Error(`There is no tenant ${settings.migrationTenant}: npm run cli -- tenants list shows them all.`);
-    return rows[0].schema;
+  private async schema(settings: Settings, database: Database): Promise<string> {
+    if (settings.migrationSet === 'platform') return database.names.platform;
+    return (await tenantSchema(database, settings.migrationTenant ?? DEMO_TENANT)).schema;
   }
 }

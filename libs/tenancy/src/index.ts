@@ -3,6 +3,7 @@ export * from './migrate-all';
 export * from './prepare-database';
 export * from './provisioning';
 export * from './readiness';
+export * from './schemas';
 export * from './tenancy.module';
 export * from './tenant.entity';
 export * from './tenants.service';

@@ -1,11 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import supertest from 'supertest';
 import { Settings } from '@app/config';
-import { Scope, UnitOfWork, withAdmin } from '@app/database';
+import { removeInstallation, Scope, UnitOfWork, withAdmin } from '@app/database';
 import { DEMO_TENANT, TenantsService } from '@app/tenancy';
 import { createApi } from '../../../apps/api/src/create-api';
 import { migrationSets } from '../../../ormconfig';
-import { claim, dropAll, freshPrefix, openTestDatabase } from './test-database';
+import { claim, freshPrefix, openTestDatabase } from './test-database';
 
 /** An API of its own, listening on a free port, in schemas of its own that are gone when it is closed. */
 export interface TestApi {
@@ -32,7 +32,7 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
     const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
     const close = async () => {
       await app.close();
-      await withAdmin(database.adminUrl, (client) => dropAll(client, prefix));
+      await withAdmin(database.adminUrl, (client) => removeInstallation(client, prefix));
       await claimed.end();
       await database.release();
     };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Client, escapeIdentifier as quote } from 'pg';
+import { Client } from 'pg';
 import { Settings } from '@app/config';
-import { Announce, Database, MigrationSets, openDatabase, whileRolesRace, withAdmin } from '@app/database';
+import { Announce, Database, MigrationSets, openDatabase, removeInstallation, withAdmin } from '@app/database';
 
 const PREFIX = /^z[0-9a-z]{8}_$/; // short enough for SCHEMA_PREFIX, and nothing a person would choose
 
@@ -46,30 +46,10 @@ export async function sweep(adminUrl: string): Promise<void> {
         [lockName(prefix)],
       );
       if (!rows[0].free) continue;
-      await dropAll(client, prefix);
+      await removeInstallation(client, prefix);
       await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockName(prefix)]);
     }
   });
-}
-
-/** Drops every schema and role of `prefix`. */
-export async function dropAll(client: Client, prefix: string): Promise<void> {
-  const { rows: schemas } = await client.query<{ name: string }>(
-    'SELECT nspname AS name FROM pg_namespace WHERE starts_with(nspname, $1)',
-    [prefix],
-  );
-  for (const { name } of schemas) await client.query(`DROP SCHEMA IF EXISTS ${quote(name)} CASCADE`);
-
-  const { rows: roles } = await client.query<{ name: string }>(
-    'SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, $1)',
-    [prefix],
-  );
-  for (const { name } of roles) {
-    await whileRolesRace(async () => {
-      await client.query(`DROP OWNED BY ${quote(name)}`);
-      await client.query(`DROP ROLE IF EXISTS ${quote(name)}`);
-    });
-  }
 }
 
 /** The prefixes of tests that the database holds schemas or roles of. */
