@@ -84,7 +84,7 @@ module.exports = {
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    doNotFollow: { path: ['node_modules', '^libs/client/src'] },
+    doNotFollow: { path: ['node_modules', '^libs/client/src/generated'] },
     exclude: { path: '^dist/' },
     enhancedResolveOptions: {
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

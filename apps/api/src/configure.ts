@@ -5,19 +5,24 @@ import { Settings } from '@app/config';
 import { InputPipe } from '@app/crud';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteTable } from './http/route-table';
-import { serveDocs } from './openapi';
 
-/** What holds for every route, in the server, in tests and where the client is generated: checks, errors, headers, documentation. */
-export async function configure(
-  api: NestFastifyApplication,
-  settings: Settings,
-  logger: Logger,
-): Promise<NestFastifyApplication> {
-  const routes = new RouteTable(api.getHttpAdapter().getInstance());
+/** Where the routes lie, in the server as in its documentation. */
+export function placeRoutes(api: NestFastifyApplication): void {
   api.setGlobalPrefix('api/v1', { exclude: ['/', 'health/live', 'health/ready'] });
+}
+
+/** What holds for every route: checks, errors, security headers, and an orderly end. */
+export function configure(api: NestFastifyApplication, settings: Settings, logger: Logger): void {
+  const routes = new RouteTable(api.getHttpAdapter().getInstance());
+  placeRoutes(api);
   api.useGlobalPipes(new InputPipe());
   api.useGlobalFilters(new ProblemFilter(logger, api.get(DataSource), routes));
-  api.useSecurityHeaders();
+  api.useSecurityHeaders({
+    // A page served over http would have its browser ask for scripts by https, which nothing answers.
+    contentSecurityPolicy: {
+      directives: { 'upgrade-insecure-requests': settings.baseUrl.startsWith('https:') ? [] : null },
+    },
+  });
   if (settings.corsOrigins.length) {
     api.enableCors({
       origin: settings.corsOrigins,
@@ -26,6 +31,4 @@ export async function configure(
     });
   }
   api.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
-  serveDocs(api);
-  return api;
 }

@@ -7,6 +7,7 @@ import { migrationSets } from '../../../ormconfig';
 import { ApiModule } from './api.module';
 import { configure } from './configure';
 import { createHttpAdapter } from './http/adapter';
+import { serveDocs } from './openapi';
 
 /** The API, ready to listen: its database open and migrated, its routes in place. */
 export async function createApi(settings: Settings): Promise<NestFastifyApplication> {
@@ -24,7 +25,9 @@ export async function createApi(settings: Settings): Promise<NestFastifyApplicat
         routeConflictPolicy: { duplicate: 'error' },
       },
     );
-    return configure(api, settings, logger);
+    configure(api, settings, logger);
+    serveDocs(api);
+    return api;
   } catch (error) {
     await database.release();
     throw error;

@@ -1,20 +1,21 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
 
 /** What every record shows of itself, whatever its model. */
 export class RecordDto {
-  /** UUID v7, made by the server. @example 019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77 */
-  @IsUUID('loose')
+  /** UUID v7, made by the server. @example '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
+  @ApiProperty({ format: 'uuid' })
   id: string;
 
+  /** @example '2026-11-22T12:00:00.000Z' */
   createdAt: Date;
+
+  /** When it last changed. @example '2026-11-22T12:00:00.000Z' */
   updatedAt: Date;
 
-  /**
-   * Moves by one with every change.
-   * @example 1
-   */
-  @IsInt()
+  /** Moves by one with every change. @example 1 */
+  @ApiProperty({ type: 'integer' })
   version: number;
 }
 
@@ -28,6 +29,7 @@ const Flag = () => Transform(({ value }) => (value === 'true' ? true : value ===
 /** Which part of a long list to read. */
 export class PageQueryDto {
   /** How many records to read at most. */
+  @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @WholeNumber()
   @IsInt()
@@ -36,6 +38,7 @@ export class PageQueryDto {
   limit?: number = 50;
 
   /** How many records to pass over; for long lists use `cursor`. */
+  @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @WholeNumber()
   @IsInt()
@@ -73,40 +76,42 @@ export class IdsDto {
 
 /** One thing that is wrong with a request. */
 export class ProblemErrorDto {
-  /** JSON pointer to what is wrong. @example /3/releaseYear */
+  /** JSON pointer to what is wrong. @example '/3/releaseYear' */
   pointer: string;
 
-  /** @example is_int */
+  /** A word for programs. @example 'is_int' */
   code: string;
 
-  /** @example releaseYear must be an integer number. */
+  /** A sentence for people. @example 'releaseYear must be an integer number.' */
   detail: string;
 
-  /** Which item of a bulk request. */
+  /** Which item of a bulk request, counted from 0. */
+  @ApiPropertyOptional({ type: 'integer' })
   index?: number;
 }
 
 /** What went wrong, as RFC 9457 says it. */
 export class ProblemDto {
-  /** @example about:blank */
+  /** @example 'about:blank' */
   type: string;
 
-  /** @example Unprocessable Entity */
+  /** @example 'Unprocessable Entity' */
   title: string;
 
   /** @example 422 */
+  @ApiProperty({ type: 'integer' })
   status: number;
 
-  /** @example releaseYear must be an integer number. */
+  /** A sentence for people. @example 'releaseYear must be an integer number.' */
   detail: string;
 
-  /** The path that was asked for. @example /api/v1/books */
+  /** The path that was asked for. @example '/api/v1/books' */
   instance: string;
 
-  /** A word for programs. @example is_int */
+  /** A word for programs. @example 'is_int' */
   code: string;
 
-  /** Names this request in the log. @example 019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77 */
+  /** Names this request in the log. @example '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
   requestId: string;
 
   errors?: ProblemErrorDto[];
@@ -115,9 +120,11 @@ export class ProblemDto {
 /** What became of one item of a bulk request. */
 export class BulkItemDto {
   /** Which item, counted from 0. */
+  @ApiProperty({ type: 'integer' })
   index: number;
 
   /** What the item alone would have been answered. @example 201 */
+  @ApiProperty({ type: 'integer' })
   status: number;
 
   id?: string;
@@ -130,10 +137,10 @@ export class BulkItemDto {
 
 /** Why an item of a bulk request was not written. */
 export class ItemProblemDto {
-  /** @example unique */
+  /** @example 'unique' */
   code: string;
 
-  /** @example Another record has this identifier. */
+  /** @example 'Another record has this identifier.' */
   detail: string;
 
   errors: ProblemErrorDto[];
@@ -142,8 +149,10 @@ export class ItemProblemDto {
 /** What a bulk request did. */
 export class BulkResultDto {
   /** How many items were written. @example 2 */
+  @ApiProperty({ type: 'integer' })
   count: number;
 
   /** The id of each item, in the order of the request; null where it was not written. */
+  @ApiProperty({ type: 'array', items: { type: ['string', 'null'] } as object })
   ids: (string | null)[];
 }

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsUUID, Min } from 'class-validator';
-import { BulkItemDto, BulkResultDto } from './crud.dto';
+import { BulkItemDto, BulkResultDto, RecordDto } from './crud.dto';
 
 /** How a model looks on the wire: read back, sent to create, sent to update. */
 export interface Shapes<R, C, U> {
@@ -12,6 +12,20 @@ export interface Shapes<R, C, U> {
 
 /** TypeScript erases generics; this writes the types back where the input pipe and Swagger look for them. */
 export const Takes = (...types: unknown[]): MethodDecorator => Reflect.metadata('design:paramtypes', types);
+
+/** The shape a record is read in: what every record has, and all fields of `shapes`, of which none is left out of an answer. */
+export function recordOf<A extends object, B extends object = object>(
+  shape: Type<A>,
+  more?: Type<B>,
+): Type<RecordDto & Required<A> & Required<B>> {
+  const parts = [RecordDto, shape, ...(more ? [more] : [])] as [Type<object>, ...Type<object>[]];
+  const record = class extends (IntersectionType(...parts) as Type<object>) {};
+  for (const field of fieldsOf(record)) {
+    const documented: object = Reflect.getMetadata('swagger/apiModelProperties', record.prototype, field) ?? {};
+    ApiProperty({ ...documented, required: true })(record.prototype, field);
+  }
+  return record as Type<RecordDto & Required<A> & Required<B>>;
+}
 
 class WithId {
   @ApiProperty({ format: 'uuid' })

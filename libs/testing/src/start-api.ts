@@ -1,5 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import supertest from 'supertest';
+import { Api, connect } from '@app/client';
 import { Settings } from '@app/config';
 import { removeInstallation, Scope, UnitOfWork, withAdmin } from '@app/database';
 import { DEMO_TENANT, TenantsService } from '@app/tenancy';
@@ -15,6 +16,8 @@ export interface TestApi {
   prefix: string;
   /** Requests to this API, checked down to the wire. */
   http: ReturnType<typeof supertest>;
+  /** The same API through its generated client, where types matter more than the wire. */
+  client: Api;
   /** Runs `work` as a unit of work of the tenant that requests run in. */
   inTenant<T>(work: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -41,7 +44,16 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
       const scope: Scope = { tenant, actor: 'test', requestId: 'test' };
       return app.get(UnitOfWork, { strict: false }).run(scope, work);
     };
-    return { app, url, adminUrl: database.adminUrl, prefix, http: supertest(url), inTenant, close };
+    return {
+      app,
+      url,
+      adminUrl: database.adminUrl,
+      prefix,
+      http: supertest(url),
+      client: connect(url),
+      inTenant,
+      close,
+    };
   } catch (error) {
     await claimed.end();
     await database.release();

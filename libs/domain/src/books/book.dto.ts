@@ -1,27 +1,32 @@
-import { ApiProperty, IntersectionType, PartialType } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
-import { RecordDto } from '@app/crud';
+import { recordOf } from '@app/crud';
 
 export class CreateBookDto {
-  /** ISBN. @example 978-3-16-148410-0 */
+  /** Its ISBN, which no other book has. @example '978-3-16-148410-0' */
   @IsString()
   @MinLength(1)
   @MaxLength(64)
   identifier: string;
 
-  /** @example A Brief Horror Story of Time */
+  /** Its title. @example 'A Brief Horror Story of Time' */
   @IsString()
   @MinLength(1)
   @MaxLength(200)
   name: string;
 
-  /** @example Stephen Hawk King */
+  /** Who wrote it. @example 'Stephen Hawk King' */
   @IsString()
   @MinLength(1)
   @MaxLength(200)
   author: string;
 
-  @ApiProperty({ type: 'integer', nullable: true, example: 2035 })
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    example: 2035,
+    description: 'When it came out; negative before our era.',
+  })
   @IsOptional()
   @IsInt()
   @Min(-5_000)
@@ -42,4 +47,4 @@ class RatedDto {
   averageRating: number | null;
 }
 
-export class BookDto extends IntersectionType(RecordDto, CreateBookDto, RatedDto) {}
+export class BookDto extends recordOf(CreateBookDto, RatedDto) {}

@@ -1,21 +1,26 @@
-import { ApiProperty, IntersectionType, PartialType } from '@nestjs/swagger';
+import { ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { RecordDto } from '@app/crud';
+import { recordOf } from '@app/crud';
 
 export class CreateCriticDto {
-  /** @example ada */
+  /** What everyone calls them, and no one else. @example 'ada' */
   @IsString()
   @MinLength(1)
   @MaxLength(64)
   username: string;
 
-  @ApiProperty({ type: String, nullable: true, example: 'Ada Lovelace' })
+  @ApiPropertyOptional({ type: String, nullable: true, example: 'Ada Lovelace', description: 'Their name in print.' })
   @IsOptional()
   @IsString()
   @MaxLength(200)
   name?: string | null;
 
-  @ApiProperty({ type: String, nullable: true, example: 'Reads the footnotes first.' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'What they say of themselves.',
+    example: 'Reads the footnotes first.',
+  })
   @IsOptional()
   @IsString()
   @MaxLength(10_000)
@@ -23,4 +28,4 @@ export class CreateCriticDto {
 }
 
 export class UpdateCriticDto extends PartialType(CreateCriticDto) {}
-export class CriticDto extends IntersectionType(RecordDto, CreateCriticDto) {}
+export class CriticDto extends recordOf(CreateCriticDto) {}
