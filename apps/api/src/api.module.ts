@@ -3,7 +3,8 @@ import { ConfigModule, Settings } from '@app/config';
 import { Database, DatabaseModule } from '@app/database';
 import { DomainModule } from '@app/domain';
 import { TenancyModule } from '@app/tenancy';
-import { HealthController } from './health/health.controller';
+import { HealthController } from './health.controller';
+import { Drain } from './http/drain';
 import { LandingController } from './landing.controller';
 
 /** The table of contents of the API. */
@@ -14,6 +15,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, DomainModule],
       controllers: [LandingController, HealthController],
+      providers: [Drain],
     };
   }
 }

@@ -1,16 +1,18 @@
-import { Controller, Get, OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@app/access';
 import { Readiness } from '@app/tenancy';
+import { Drain } from './http/drain';
 
 /** Whether this process lives, and whether it should be sent requests. */
 @Public()
 @ApiTags('Health')
 @Controller('health')
-export class HealthController implements OnModuleDestroy {
-  private isDraining = false;
-
-  constructor(private readonly readiness: Readiness) {}
+export class HealthController {
+  constructor(
+    private readonly readiness: Readiness,
+    private readonly drain: Drain,
+  ) {}
 
   @Get('live')
   @ApiOperation({ summary: 'Is the process up?' })
@@ -21,12 +23,8 @@ export class HealthController implements OnModuleDestroy {
   @Get('ready')
   @ApiOperation({ summary: 'Should it be sent requests?' })
   async ready(): Promise<{ status: string }> {
-    const obstacle = this.isDraining ? 'This process is stopping.' : await this.readiness.obstacle();
+    const obstacle = this.drain.isDraining ? 'This process is stopping.' : await this.readiness.obstacle();
     if (obstacle) throw new ServiceUnavailableException({ code: 'not_ready', message: obstacle });
     return { status: 'ready' };
-  }
-
-  onModuleDestroy(): void {
-    this.isDraining = true;
   }
 }

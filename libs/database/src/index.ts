@@ -1,4 +1,5 @@
 export * from './base.entity';
+export * from './connection-budget';
 export * from './database';
 export * from './database-errors';
 export * from './database.module';

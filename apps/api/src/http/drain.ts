@@ -1,0 +1,35 @@
+import { BeforeApplicationShutdown, Injectable, Logger, OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { Settings } from '@app/config';
+
+const LAST_WORD_MS = 5_000; // for what a cut connection leaves to tidy up
+
+/** Lets a stopping process finish the requests it has, for SHUTDOWN_GRACE_SECONDS, and then no longer. */
+@Injectable()
+export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Drain');
+  isDraining = false;
+
+  constructor(
+    private readonly adapter: HttpAdapterHost,
+    private readonly settings: Settings,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.isDraining = true;
+  }
+
+  beforeApplicationShutdown(signal?: string): void {
+    if (!signal) return; // closed by a test or a script, which can wait
+    const server = this.adapter.httpAdapter.getHttpServer() as Server;
+    const grace = this.settings.shutdownGraceSeconds * 1_000;
+    setTimeout(() => {
+      this.logger.warn(
+        `Requests still ran ${this.settings.shutdownGraceSeconds} s after ${signal}: their connections are cut.`,
+      );
+      server.closeAllConnections();
+    }, grace).unref();
+    setTimeout(() => process.exit(1), grace + LAST_WORD_MS).unref();
+  }
+}
