@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { Settings } from '@app/config';
 import { createApi } from './create-api';
 
@@ -5,10 +6,23 @@ import { createApi } from './create-api';
 async function main(): Promise<void> {
   const settings = Settings.ofThisProcess();
   const api = await createApi(settings);
-  await api.listen(settings.port, settings.host);
+  try {
+    await api.listen(settings.port, settings.host);
+  } catch (error) {
+    await api.close();
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error(
+      `Port ${settings.port} of ${settings.host} is taken by another program: end that, or set PORT to another.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  new Logger('Api').log(`Listening on ${await api.getUrl()}, documented at ${await api.getUrl()}/docs`);
 }
 
 main().catch((error: Error) => {
-  process.stderr.write(`${error.name.startsWith('Settings') ? error.message : (error.stack ?? error.message)}\n`);
-  process.exit(1);
+  // What we throw ourselves is a sentence for whoever starts the process; for anything else they need the stack.
+  const isSentence = error.constructor === Error || error.name === 'SettingsError';
+  process.stderr.write(`${isSentence ? error.message : (error.stack ?? error.message)}\n`, () => process.exit(1));
 });

@@ -1,2 +1,3 @@
+export * from './api-process';
 export * from './start-api';
 export * from './test-database';

@@ -1,5 +1,6 @@
-import { BeforeApplicationShutdown, Injectable, Logger, OnModuleDestroy } from '@nestjs/common';
+import { BeforeApplicationShutdown, Injectable, Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import type { Server } from 'node:http';
 import { Settings } from '@app/config';
 
@@ -7,7 +8,7 @@ const LAST_WORD_MS = 5_000; // for what a cut connection leaves to tidy up
 
 /** Lets a stopping process finish the requests it has, for SHUTDOWN_GRACE_SECONDS, and then no longer. */
 @Injectable()
-export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
+export class Drain implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Drain');
   isDraining = false;
 
@@ -16,12 +17,21 @@ export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
     private readonly settings: Settings,
   ) {}
 
+  /** A connection kept alive would outlive its last answer, and with it the server. */
+  onModuleInit(): void {
+    (this.adapter.httpAdapter.getInstance() as FastifyInstance).addHook('onSend', (_request, reply, _payload, done) => {
+      if (this.isDraining) reply.header('Connection', 'close');
+      done();
+    });
+  }
+
   onModuleDestroy(): void {
     this.isDraining = true;
   }
 
   beforeApplicationShutdown(signal?: string): void {
     if (!signal) return; // closed by a test or a script, which can wait
+    this.logger.log(`Draining after ${signal}.`);
     const server = this.adapter.httpAdapter.getHttpServer() as Server;
     const grace = this.settings.shutdownGraceSeconds * 1_000;
     setTimeout(() => {

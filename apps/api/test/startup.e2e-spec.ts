@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiProcess } from '@app/testing';
+
+const BOOK = { identifier: '978-3-16-148410-0', name: 'N', author: 'A' };
+
+describe('npm start, without a database', () => {
+  let folder: string;
+  let env: NodeJS.ProcessEnv;
+  const running: ApiProcess[] = [];
+
+  const start = (more: NodeJS.ProcessEnv = {}) => {
+    const api = ApiProcess.start({ ...env, ...more });
+    running.push(api);
+    return api;
+  };
+  const post = async (url: string) => {
+    const headers = { 'content-type': 'application/json' };
+    return (await fetch(`${url}/api/v1/books`, { method: 'POST', headers, body: JSON.stringify(BOOK) })).status;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'a start '));
+    await chmod(folder, 0o755); // run by root, Postgres is another user
+    env = { POSTGRES_DATA_DIR: join(folder, 'data'), DATABASE_POOL_SIZE: '3' };
+  });
+  afterEach(async () => {
+    for (const api of running.splice(0)) await api.kill('SIGTERM');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('serves over a Postgres of its own, stops cleanly on SIGTERM and keeps its data', async () => {
+    const first = start();
+    expect(await post(await first.url())).toBe(201);
+    expect(await first.kill('SIGTERM')).toBe(0);
+
+    expect(await post(await start().url())).toBe(409);
+  });
+
+  it('is joined by a second process, and lives on when the first one is stopped', async () => {
+    const first = start();
+    await first.url();
+    const second = start();
+    const url = await second.url();
+    expect(await first.kill('SIGINT')).toBe(0);
+    expect(await post(url)).toBe(409);
+  });
+
+  it('starts again after kill -9, with its data', async () => {
+    const first = start();
+    await first.url();
+    expect(await first.kill('SIGKILL')).toBe('SIGKILL');
+
+    expect(await post(await start().url())).toBe(409);
+  });
+
+  it('names a port that is taken, and leaves no server running', async () => {
+    const other = createServer().listen(0, '127.0.0.1').unref();
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const api = start({ PORT: String(port) });
+    expect(await api.ended).toBe(1);
+    expect(api.lines.join('\n')).toContain(`Port ${port} of 127.0.0.1 is taken by another program`);
+  });
+
+  it('finishes a request that is under way when it is stopped', async () => {
+    const api = start();
+    const url = new URL(await api.url());
+    const { request } = await import('node:http');
+    const body = JSON.stringify(BOOK);
+    const answered = new Promise<number>((resolve, reject) => {
+      const sent = request({
+        host: url.hostname,
+        port: url.port,
+        path: '/api/v1/books',
+        method: 'PUT',
+        headers: { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' },
+      });
+      sent.once('continue', () => {
+        void api.kill('SIGTERM'); // the server has the head of the request, and waits for the rest
+        void api.line(/Draining/).then(() => sent.end(body));
+      });
+      sent.once('response', (response) => resolve(response.statusCode!)).once('error', reject);
+      sent.flushHeaders();
+    });
+    expect(await answered).toBe(200);
+    expect(await api.ended).toBe(0);
+  });
+
+  it('stops the boot with one sentence per wrong setting', async () => {
+    const api = start({ PORT: 'eight', LOG_LEVEL: 'loud', DATABASE_POLL_SIZE: '5', SCHEMA_PREFIX: 'Not-This' });
+    expect(await api.ended).toBe(1);
+    const said = api.lines.join('\n');
+    for (const sentence of [
+      /PORT must .* but is "eight"/,
+      /LOG_LEVEL must be one of/,
+      /did you mean DATABASE_POOL_SIZE\?/,
+      /SCHEMA_PREFIX must match/,
+    ]) {
+      expect(said).toMatch(sentence);
+    }
+  });
+
+  it('refuses to run an embedded server in production', async () => {
+    const api = start({ NODE_ENV: 'production' });
+    expect(await api.ended).toBe(1);
+    expect(api.lines.join('\n')).toContain('DATABASE_URL must be set in production');
+  });
+});

@@ -1,0 +1,70 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+const MAIN = 'dist/apps/api/src/main.js';
+
+/** An API in a process of its own, the built one, for tests that stop, kill and race processes. */
+export class ApiProcess {
+  /** Everything it has written, line by line. */
+  readonly lines: string[] = [];
+  /** How it ended: its exit code, or the signal that killed it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  private readonly waiting = new Set<() => void>();
+
+  private constructor(private readonly child: ChildProcess) {
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        for (const wake of this.waiting) wake();
+      });
+    }
+    this.ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal!)));
+    void this.ended.then(() => {
+      for (const wake of this.waiting) wake();
+    });
+  }
+
+  /** Starts the built API with `env` on top of a bare environment. */
+  static start(env: NodeJS.ProcessEnv): ApiProcess {
+    if (!existsSync(MAIN)) throw new Error('This test starts the built API: type "npm run build" first.');
+    const { PATH, HOME } = process.env;
+    return new ApiProcess(
+      spawn(process.execPath, [MAIN], {
+        env: { PATH, HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
+  }
+
+  /** The first line that matches `pattern`, waiting for it as long as the process lives. */
+  async line(pattern: RegExp): Promise<string> {
+    let hasEnded = false;
+    void this.ended.then(() => (hasEnded = true));
+    for (;;) {
+      const found = this.lines.find((line) => pattern.test(line));
+      if (found) return found;
+      if (hasEnded) throw new Error(`The process ended without saying ${pattern.source}:\n${this.lines.join('\n')}`);
+      await new Promise<void>((resolve) => {
+        this.waiting.add(resolve);
+        void this.ended.then(() => resolve());
+      });
+      this.waiting.clear();
+    }
+  }
+
+  /** Where it listens, once it does. */
+  async url(): Promise<string> {
+    const [, url] = /Listening on ([^,]+),/.exec(await this.line(/Listening on/))!;
+    return url.replace('[::1]', '127.0.0.1');
+  }
+
+  kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+}
