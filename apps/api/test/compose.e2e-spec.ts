@@ -1,0 +1,104 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { Settings } from '@app/config';
+
+const ROOT = join(__dirname, '../../..');
+
+interface Service {
+  image?: string;
+  build?: { context?: string; dockerfile?: string; target?: string };
+  environment?: Record<string, string>;
+  ports?: string[];
+  volumes?: string[];
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: object;
+}
+
+interface ComposeFile {
+  services: Record<string, Service>;
+  configs?: Record<string, { content: string }>;
+  volumes?: Record<string, unknown>;
+}
+
+/** A compose file as a fresh clone sees it, no variable being set. */
+const read = (file: string): ComposeFile =>
+  parse(readFileSync(join(ROOT, file), 'utf8').replace(/\$\{\w+:-([^}]*)\}/g, '$1'));
+
+describe.each(['docker-compose.yml', 'docker-compose.dev.yml'])('%s', (file) => {
+  const services = Object.entries(read(file).services);
+
+  it('needs no variable, and says the same default wherever it names one', () => {
+    const defaults = new Map<string, string>();
+    for (const [text, name, value] of readFileSync(join(ROOT, file), 'utf8').matchAll(/\$\{?(\w+)(?::-([^}]*)\})?/g)) {
+      expect({ text, value }).toEqual({ text, value: defaults.get(name) ?? expect.any(String) });
+      defaults.set(name, value);
+    }
+  });
+
+  it('publishes ports on this machine only', () => {
+    for (const port of services.flatMap(([, { ports = [] }]) => ports)) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  it('mounts and builds only what exists', () => {
+    for (const [, { build, volumes = [] }] of services) {
+      const paths = volumes.map((volume) => volume.split(':')[0]).filter((path) => path.startsWith('.'));
+      for (const path of [...paths, ...(build?.dockerfile ? [build.dockerfile] : [])]) {
+        expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
+      }
+    }
+  });
+
+  it('sets nothing for the API that is not a setting, and no value that is refused', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compose-'));
+    const dotenv = join(folder, '.env'); // where, unlike in the environment, an unknown name is refused
+    const { environment = {} } = read(file).services.api;
+    try {
+      writeFileSync(
+        dotenv,
+        Object.entries(environment)
+          .map((setting) => setting.join('='))
+          .join('\n'),
+      );
+      expect(() => Settings.from({}, dotenv)).not.toThrow();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('docker-compose.yml', () => {
+  const { services, configs, volumes } = read('docker-compose.yml');
+  const { db, api, pgadmin } = services;
+  const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = db.environment!;
+
+  it('gives the API settings that production starts with', () => {
+    const settings = Settings.from({ NODE_ENV: 'production', HOST: '0.0.0.0', ...api.environment });
+    const [app, admin] = [new URL(settings.databaseUrl!), new URL(settings.databaseAdminUrl!)];
+
+    expect([app.host, app.pathname]).toEqual(['db:5432', `/${POSTGRES_DB}`]);
+    expect([admin.host, admin.pathname]).toEqual(['db:5432', `/${POSTGRES_DB}`]);
+    expect([admin.username, admin.password]).toEqual([POSTGRES_USER, POSTGRES_PASSWORD]);
+    expect(app.username).toBe('app');
+  });
+
+  it('starts what needs the database once the database is healthy', () => {
+    expect(db.healthcheck).toBeDefined();
+    for (const { depends_on } of [api, pgadmin]) expect(depends_on).toEqual({ db: { condition: 'service_healthy' } });
+  });
+
+  it('keeps the data in a volume with a name', () => {
+    const [volume, target] = db.volumes![0].split(':');
+    expect(volumes).toHaveProperty([volume]);
+    expect(target).toBe(db.environment!.PGDATA);
+  });
+
+  it('registers its database in pgAdmin, password and all', () => {
+    const { Servers } = JSON.parse(readFileSync(join(ROOT, 'docker/pgadmin/servers.json'), 'utf8'));
+    expect(Object.values(Servers)).toEqual([
+      expect.objectContaining({ Host: 'db', Port: 5432, Username: POSTGRES_USER, MaintenanceDB: POSTGRES_DB }),
+    ]);
+    expect(configs!.pgpass.content.trim()).toBe(`db:5432:*:${POSTGRES_USER}:${POSTGRES_PASSWORD}`);
+  });
+});

