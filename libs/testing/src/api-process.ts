@@ -20,7 +20,7 @@ export class ApiProcess {
       });
     }
     this.ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal!)));
-    void this.ended.then(() => {
+    void this.ended.finally(() => {
       for (const wake of this.waiting) wake();
     });
   }

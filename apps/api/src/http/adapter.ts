@@ -41,7 +41,8 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
   // Reading the body may lose the context of the request, so what follows it is where the context begins.
   fastify.addHook('preValidation', (request, _reply, done) => runWithRequest({ requestId: request.id }, done));
   fastify.addHook('onResponse', (request, reply, done) => {
-    logger.info(
+    const level = request.url.startsWith('/health/') ? 'debug' : 'info'; // probes ask every few seconds
+    logger[level](
       {
         requestId: request.id,
         method: request.method,
