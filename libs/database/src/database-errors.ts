@@ -22,8 +22,17 @@ export const isRetryable = (error: unknown): boolean => ['40001', '40P01'].inclu
 /** Whether the values written are to blame: data exceptions (22…) and integrity violations (23…). */
 export const isDataError = (error: unknown): boolean => /^2[23]/.test(postgresError(error)?.code ?? '');
 
+/** The connection of a running unit of work broke between two of its statements; what it had done is undone. */
+export class ConnectionLost extends Error {
+  constructor() {
+    super('The connection to the database was lost.');
+    this.name = 'ConnectionLost';
+  }
+}
+
 /** Whether the database could not be reached, or went away meanwhile: connection (08…), shutdown (57P0…), too many connections. */
 export function isUnavailable(error: unknown): boolean {
+  if (error instanceof ConnectionLost) return true;
   const code = postgresError(error)?.code;
   if (code) return /^(08...|57P0[1235]|53300)$/.test(code);
   const inner = error instanceof QueryFailedError ? error.driverError : error;

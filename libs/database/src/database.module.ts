@@ -55,5 +55,6 @@ const options = (database: Database, settings: Settings): DataSourceOptions => (
   applicationName: 'starter',
   poolSize: settings.databasePoolSize,
   connectTimeoutMS: 5_000,
+  extra: { keepAlive: true }, // a server that vanished without a word is noticed
   logger: createTypeOrmLogger(),
 });

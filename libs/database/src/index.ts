@@ -5,6 +5,7 @@ export * from './database-errors';
 export * from './database.module';
 export * from './migrations';
 export * from './migration-lock';
+export * from './embedded-postgres';
 export * from './names';
 export * from './roles';
 export { currentScope, currentUnit, NoTenantInScope, type Scope } from './scope';

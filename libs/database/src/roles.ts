@@ -3,6 +3,9 @@ import { Client } from 'pg';
 import { Database, withAdmin } from './database';
 import { postgresError } from './database-errors';
 
+/** What the application's login may never do: see a schema it has not switched to, or hold on to the server for ever. */
+const LIMITS = [`search_path = ''`, `statement_timeout = '60s'`, `idle_in_transaction_session_timeout = '60s'`];
+
 /**
  * Creates what is missing of the roles every installation has and of the platform schema, and nothing when all is there.
  * Throws the statements to type when the login may not create roles.
@@ -79,7 +82,7 @@ async function createRoles(client: Client, { names, appUrl }: Database): Promise
     await client.query(`CREATE ROLE ${id} ${login}`);
     // Who may create roles may still not create a schema for one, unless it may become that role.
     await client.query(`GRANT ${id} TO CURRENT_USER WITH SET TRUE`);
-    if (role === names.app) await client.query(`ALTER ROLE ${id} SET search_path = ''`);
+    if (role === names.app) await client.query(LIMITS.map((limit) => `ALTER ROLE ${id} SET ${limit}`).join('; '));
   }
 }
 

@@ -1,7 +1,7 @@
 import { DataSource, EntityManager } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
-import { isRetryable } from './database-errors';
+import { ConnectionLost, isRetryable } from './database-errors';
 
 const ATTEMPTS = 3; // of what Postgres ended for the sake of another transaction
 
@@ -75,6 +75,7 @@ export class Unit {
 /** A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it. */
 class LateRunner extends PostgresQueryRunner {
   private beginning?: Promise<void>;
+  private isDone = false;
 
   get hasBegun(): boolean {
     return this.beginning !== undefined;
@@ -82,6 +83,7 @@ class LateRunner extends PostgresQueryRunner {
 
   override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
     if (text !== 'START TRANSACTION') await this.begin();
+    if (this.isReleased && !this.isDone) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
     return super.query(text, ...(rest as []));
   }
 
@@ -93,6 +95,11 @@ class LateRunner extends PostgresQueryRunner {
   override async startTransaction(): Promise<void> {
     await this.begin();
     await super.startTransaction();
+  }
+
+  override async release(): Promise<void> {
+    this.isDone = true;
+    await super.release();
   }
 
   async commitAll(): Promise<void> {

@@ -37,6 +37,28 @@ export async function claim(adminUrl: string, prefix: string): Promise<Client> {
   return client;
 }
 
+/** An empty database of a test's own, for what a whole database is needed for. */
+export interface ScratchDatabase {
+  url: string;
+  /** For its roles, which belong to the server and not to the database. */
+  prefix: string;
+  drop(): Promise<void>;
+}
+
+/** Makes an empty database beside the one the tests share. */
+export async function makeDatabase(adminUrl: string): Promise<ScratchDatabase> {
+  const prefix = freshPrefix();
+  const claimed = await claim(adminUrl, prefix);
+  const url = new URL(adminUrl);
+  url.pathname = `/${prefix}test`;
+  await claimed.query(`CREATE DATABASE ${prefix}test`);
+  const drop = async () => {
+    await removeAll(claimed, prefix);
+    await claimed.end();
+  };
+  return { url: url.href, prefix, drop };
+}
+
 /** Drops what runs that are over, killed ones too, have left behind. */
 export async function sweep(adminUrl: string): Promise<void> {
   await withAdmin(adminUrl, async (client) => {
@@ -46,16 +68,21 @@ export async function sweep(adminUrl: string): Promise<void> {
         [lockName(prefix)],
       );
       if (!rows[0].free) continue;
-      await removeInstallation(client, prefix);
+      await removeAll(client, prefix);
       await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [lockName(prefix)]);
     }
   });
 }
 
-/** The prefixes of tests that the database holds schemas or roles of. */
+async function removeAll(client: Client, prefix: string): Promise<void> {
+  await client.query(`DROP DATABASE IF EXISTS ${prefix}test WITH (FORCE)`);
+  await removeInstallation(client, prefix);
+}
+
+/** The prefixes of tests that the server holds schemas, roles or databases of. */
 export async function prefixesIn(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `SELECT nspname AS name FROM pg_namespace UNION SELECT rolname FROM pg_roles`,
+    `SELECT nspname AS name FROM pg_namespace UNION SELECT rolname FROM pg_roles UNION SELECT datname FROM pg_database`,
   );
   return [...new Set(rows.map(({ name }) => name.slice(0, 10)).filter((prefix) => PREFIX.test(prefix)))];
 }
