@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Database } from '@app/database';
+import { makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
+import { migrationSets } from '../../../ormconfig';
+
+let server: Database;
+let database: ScratchDatabase;
+let folder: string;
+
+/** Runs a program of the built project in `cwd`; gives what it said and how it ended. */
+async function run(program: string, args: string[], cwd = process.cwd(), more: NodeJS.ProcessEnv = {}) {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NODE_ENV: 'test',
+    DATABASE_URL: database.url,
+    SCHEMA_PREFIX: database.prefix,
+    ...more,
+  };
+  return promisify(execFile)(process.execPath, [program, ...args], { cwd, env }).then(
+    ({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      said: error.stdout + error.stderr,
+    }),
+  );
+}
+const cli = (...args: string[]) => run('dist/apps/cli/src/main.js', args);
+const typeorm = (set: string, ...args: string[]) =>
+  run('node_modules/typeorm/cli.js', ['-d', 'dist/ormconfig.js', ...args], process.cwd(), { MIGRATION_SET: set });
+
+beforeAll(async () => {
+  server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
+  database = await makeDatabase(server.adminUrl);
+  folder = await mkdtemp(join(tmpdir(), 'cli-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+  await database.drop();
+  await server.release();
+});
+
+describe('npm run cli', () => {
+  it('lists its commands when none is named', async () => {
+    const { code, said } = await cli();
+    expect(code).toBe(1);
+    expect(said).toContain('Usage: npm run cli -- COMMAND');
+  });
+
+  it('migrates, reverts and shows the platform and its tenants', async () => {
+    expect(await cli('migrate')).toMatchObject({
+      code: 0,
+      said: expect.stringContaining('Migrated the platform: CreateTenant'),
+    });
+    expect((await cli('migration:show')).said).toMatch(
+      /^platform\n {2}\[X\] CreateTenant\d+\ndemo\n {2}\[X\] CreateBook\d+\n {2}\[X\] CreateCritic\d+\n {2}\[X\] CreateReview\d+\n$/,
+    );
+
+    expect((await cli('migration:revert', '--tenant', 'demo')).said).toMatch(/demo: reverted CreateReview/);
+    expect((await cli('migration:show')).said).toMatch(/\[X\] CreateCritic\d+\n {2}\[ \] CreateReview/);
+
+    expect((await cli('migrate')).said).toMatch(/Migrated tenant demo: CreateReview/);
+    expect((await cli('migration:show')).said).not.toContain('[ ]');
+  });
+
+  it('reverts nothing without being told what', async () => {
+    expect(await cli('migration:revert')).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('--tenant NAME, --tenant all, or --platform'),
+    });
+    expect(await cli('migration:revert', '--tenant', 'nobody')).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('There is no tenant called nobody'),
+    });
+  });
+});
+
+describe('migration:check and migration:generate', () => {
+  it('find nothing where the migrations make what the entities say', async () => {
+    expect(await cli('migration:check')).toMatchObject({
+      code: 0,
+      said: expect.stringContaining('The migrations make exactly what the entities say.'),
+    });
+  });
+
+  it('name and write what a missing migration would do', async () => {
+    await cp('dist', join(folder, 'dist'), { recursive: true });
+    await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+    await rm(join(folder, 'dist/libs/domain/src/migrations/1763800300000-create-review.js'));
+    const migrations = join(folder, 'libs/domain/src/migrations');
+    await mkdir(migrations, { recursive: true });
+    const main = join(folder, 'dist/apps/cli/src/main.js');
+
+    const checked = await run(main, ['migration:check'], folder);
+    expect(checked).toMatchObject({ code: 1, said: expect.stringContaining('CREATE TABLE "review"') });
+
+    expect(await run(main, ['migration:generate', 'No Such Name'], folder)).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('Name the migration after what it does'),
+    });
+    expect(await run(main, ['migration:generate', 'create-review'], folder)).toMatchObject({ code: 0 });
+    const [file] = await readdir(migrations);
+    expect(file).toMatch(/^\d{13}-create-review\.ts$/);
+    const text = await readFile(join(migrations, file), 'utf8');
+    expect(text).toContain(`export class CreateReview${file.slice(0, 13)} implements MigrationInterface`);
+    expect(text).toContain('DROP TABLE "review"');
+    expect(text).not.toContain(database.prefix);
+  });
+});
+
+describe('the TypeORM command line', () => {
+  it.each([
+    ['platform', 'CreateTenant'],
+    ['tenant', 'CreateReview'],
+  ])('shows the migrations of the %s set', async (set, last) => {
+    await cli('migrate');
+    expect(await typeorm(set, 'migration:show')).toMatchObject({
+      code: 0,
+      said: expect.stringMatching(new RegExp(`\\[X\\] \\d+ ${last}`)),
+    });
+  });
+
+  it('runs and reverts them, which the next boot knows', async () => {
+    expect((await typeorm('tenant', 'migration:revert')).said).toMatch(/CreateReview\d+ has been reverted/);
+    expect((await cli('migrate')).said).toMatch(/Migrated tenant demo: CreateReview/);
+    expect((await typeorm('tenant', 'migration:revert')).said).toMatch(/CreateReview\d+ has been reverted/);
+    expect((await typeorm('tenant', 'migration:run')).said).toMatch(/CreateReview\d+ has been +executed/);
+  });
+});
