@@ -1,4 +1,5 @@
 export * from './critic.dto';
 export * from './critic.entity';
+export * from './critic.factory';
 export * from './critics.module';
 export * from './critics.service';

@@ -1,4 +1,5 @@
 export * from './review.dto';
 export * from './review.entity';
+export * from './review.factory';
 export * from './reviews.module';
 export * from './reviews.service';
