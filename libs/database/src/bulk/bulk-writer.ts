@@ -1,12 +1,17 @@
 import { ObjectLiteral, Repository } from 'typeorm';
 import { BaseEntity } from '../base.entity';
 import { currentUnit } from '../scope';
-import { EntitySql, Row } from './entity-sql';
+import { EntitySql, ORD, Row } from './entity-sql';
 
 const CHUNK = 10_000; // rows a statement: beyond it nothing gets faster, only the parameters larger
 
-/** A row that was there already, and its place among the given ones. */
-export type Found<E> = E & { ord: number };
+/** A row that was there already, and the place, from 0, of the given one that has its key. */
+export interface Found<E> {
+  row: E;
+  place: number;
+}
+
+type Placed = { [ORD]: number };
 
 /**
  * Writes many rows of one entity in few statements, inside the running unit of work. It makes no choices: a row that
@@ -44,14 +49,15 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** Those rows that have the same key as one of the given, locked. */
   async lockByKey(key: string[], rows: Row[]): Promise<Found<E>[]> {
-    return this.inChunks(rows, (chunk) => this.query<Found<E>>(this.sql.lockByKey(this.columns(key)), chunk));
+    const found = await this.inChunks(rows, (chunk) =>
+      this.query<Placed & ObjectLiteral>(this.sql.lockByKey(this.columns(key)), chunk),
+    );
+    return found.map(({ [ORD]: ord, ...row }) => ({ row: this.sql.hydrate<E>(row), place: ord - 1 }));
   }
 
   /** The places, from 0, of `rows` whose values of `key` another row has. */
   async taken(key: string[], rows: Row[]): Promise<number[]> {
-    return placesOf(
-      await this.inChunks(rows, (chunk) => this.query<Found<E>>(this.sql.taken(this.columns(key)), chunk)),
-    );
+    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(this.sql.taken(this.columns(key)), chunk)));
   }
 
   /** The places, from 0, of `rows` that refer by `properties` to a row which does not exist. */
@@ -60,7 +66,7 @@ export class BulkWriter<E extends BaseEntity> {
       ({ columns }) => columns.map((c) => c.propertyName).join() === properties.join(),
     )!;
     const text = this.sql.dangling(key.columns, key.referencedEntityMetadata, key.referencedColumns);
-    return placesOf(await this.inChunks(rows, (chunk) => this.query<Found<E>>(text, chunk)));
+    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(text, chunk)));
   }
 
   /** The places, from 0, of those `ids` that rows of other tables refer to. */
@@ -78,7 +84,9 @@ export class BulkWriter<E extends BaseEntity> {
 
   private async write(text: string, rows: Row[], returning: string | undefined): Promise<E[]> {
     const whole = returning ? `${text} RETURNING ${returning}` : text;
-    const written = await this.inChunks(rows, (chunk) => this.query<Found<E>>(whole, chunk, currentUnit().now));
+    const written = await this.inChunks(rows, (chunk) =>
+      this.query<Partial<Placed> & ObjectLiteral>(whole, chunk, currentUnit().now),
+    );
     return this.hydrated(written);
   }
 
@@ -87,12 +95,12 @@ export class BulkWriter<E extends BaseEntity> {
     return text.startsWith('UPDATE') ? result[0] : result; // of an UPDATE, TypeORM gives [rows, count]
   }
 
-  private async inChunks<R extends { ord?: number }>(rows: Row[], work: (chunk: Row[]) => Promise<R[]>): Promise<R[]> {
+  private async inChunks<R extends Partial<Placed>>(rows: Row[], work: (chunk: Row[]) => Promise<R[]>): Promise<R[]> {
     if (rows.length <= CHUNK) return rows.length ? work(rows) : [];
     const all: R[] = [];
     for (let start = 0; start < rows.length; start += CHUNK) {
       for (const row of await work(rows.slice(start, start + CHUNK))) {
-        if (row.ord !== undefined) row.ord += start;
+        if (row[ORD] !== undefined) row[ORD] += start;
         all.push(row);
       }
     }
@@ -104,4 +112,4 @@ export class BulkWriter<E extends BaseEntity> {
   }
 }
 
-const placesOf = (found: { ord: number }[]): number[] => found.map(({ ord }) => ord - 1);
+const placesOf = (found: Placed[]): number[] => found.map(({ [ORD]: ord }) => ord - 1);

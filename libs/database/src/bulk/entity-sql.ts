@@ -1,10 +1,17 @@
 import { EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
+import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers';
 
 /** Columns the writer sets itself; everything else comes from the caller. */
 const OWN_COLUMNS = ['createdAt', 'updatedAt', 'version'];
+// What the statements call the place of a row, and the bits of the values it gives: names no entity has.
+export const ORD = '#ord';
+const PRESENT = '#present';
 const MOST_COLUMNS = 52; // one bit each in a number that JavaScript and bigint both hold exactly
+
+/** These types mean one character or bit when nothing else is said, and would cut values short. */
+const ANY_LENGTH: Record<string, string> = { character: 'bpchar', char: 'bpchar', bit: 'varbit' };
 
 /** A row on its way to the database: its id, and the values that are to be written. `undefined` leaves a column alone. */
 export type Row = ObjectLiteral & { id: string };
@@ -50,23 +57,22 @@ export class EntitySql {
     return `SELECT ${this.columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[]) ORDER BY t.id FOR ${strength}`;
   }
 
-  /** Reads and locks the rows that have the same `key` as one of the given; `ord` is that one's place, from 1. */
+  /** Reads and locks the rows that have the same `key` as one of the given; ORD is that one's place, from 1. In the order of `lockById`. */
   lockByKey(key: ColumnMetadata[]): string {
-    const names = key.map(({ databaseName }) => `t.${quote(databaseName)}`);
-    return `SELECT i.ord::int, ${this.columns} FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)}
-             ORDER BY ${names.join(', ')} FOR NO KEY UPDATE OF t`;
+    return `SELECT ${ord()}, ${this.columns} FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)}
+             ORDER BY t.id FOR NO KEY UPDATE OF t`;
   }
 
   /** The places, from 1, of the given rows whose `key` another row of the table has. */
   taken(key: ColumnMetadata[]): string {
-    return `SELECT i.ord::int FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)} AND t.id <> i.id`;
+    return `SELECT ${ord()} FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)} AND t.id <> i.id`;
   }
 
   /** The places, from 1, of the given rows that refer by `columns` to a row which does not exist. */
   dangling(columns: ColumnMetadata[], referenced: EntityMetadata, to: ColumnMetadata[]): string {
     const here = columns.map(({ databaseName }) => `i.${quote(databaseName)}`);
     const matches = here.map((name, index) => `r.${quote(to[index].databaseName)} = ${name}`);
-    return `SELECT i.ord::int FROM ${this.source()} WHERE ${here.map((name) => `${name} IS NOT NULL`).join(' AND ')}
+    return `SELECT ${ord()} FROM ${this.source()} WHERE ${here.map((name) => `${name} IS NOT NULL`).join(' AND ')}
               AND NOT EXISTS (SELECT 1 FROM ${quote(referenced.tableName)} AS r WHERE ${matches.join(' AND ')})`;
   }
 
@@ -77,7 +83,7 @@ export class EntitySql {
       .filter(({ referencedEntityMetadata }) => referencedEntityMetadata === this.metadata)
       .map(({ entityMetadata, columns: [column] }) => {
         const refers = `SELECT 1 FROM ${quote(entityMetadata.tableName)} AS r WHERE r.${quote(column.databaseName)} = i.id`;
-        return `SELECT i.ord::int FROM unnest($1::uuid[]) WITH ORDINALITY AS i (id, ord) WHERE EXISTS (${refers})`;
+        return `SELECT ${ord()} FROM unnest($1::uuid[]) WITH ORDINALITY AS i (id, ${quote(ORD)}) WHERE EXISTS (${refers})`;
       });
   }
 
@@ -87,7 +93,7 @@ export class EntitySql {
     if (this.asJson) {
       return [
         JSON.stringify(
-          rows.map((row, index) => ({ ...this.jsonValues(row), present: present[index], ord: index + 1 })),
+          rows.map((row, index) => ({ ...this.jsonValues(row), [PRESENT]: present[index], [ORD]: index + 1 })),
         ),
       ];
     }
@@ -117,7 +123,7 @@ export class EntitySql {
     });
     const now = this.parameterAfterSource();
     return `INSERT INTO ${this.table} AS t (${names.join(', ')}, created_at, updated_at, version)
-            SELECT ${values.join(', ')}, ${now}, ${now}, 1 FROM ${this.source()} ORDER BY i.ord`;
+            SELECT ${values.join(', ')}, ${now}, ${now}, 1 FROM ${this.source()} ORDER BY i.${quote(ORD)}`;
   }
 
   private compileUpdate(): string {
@@ -136,15 +142,15 @@ export class EntitySql {
               FROM ${this.source()} WHERE t.id = i.id AND (${changing.map(differs).join(' OR ')})`;
   }
 
-  /** The given rows as a table `i`, with `ord` for their place and `present` for which of their values are given. */
+  /** The given rows as a table `i`, with ORD for their place and PRESENT for which of their values are given. */
   private source(): string {
     if (this.asJson) {
       const fields = this.written.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
-      return `jsonb_to_recordset($1::jsonb) AS i (ord int, present bigint, ${fields.join(', ')})`;
+      return `jsonb_to_recordset($1::jsonb) AS i (${quote(ORD)} int, ${quote(PRESENT)} bigint, ${fields.join(', ')})`;
     }
     const arrays = this.written.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
     const names = this.written.map(({ databaseName }) => quote(databaseName));
-    return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (present, ${names.join(', ')}, ord)`;
+    return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (${quote(PRESENT)}, ${names.join(', ')}, ${quote(ORD)})`;
   }
 
   private parameterAfterSource(): string {
@@ -156,7 +162,7 @@ export class EntitySql {
   }
 
   private has(column: ColumnMetadata): string {
-    return `i.present & ${this.bits.get(column.propertyName)} <> 0`;
+    return `i.${quote(PRESENT)} & ${this.bits.get(column.propertyName)} <> 0`;
   }
 
   /** Enum values travel as text: the type's name depends on the schema. */
@@ -166,7 +172,8 @@ export class EntitySql {
   }
 
   private castOf(column: ColumnMetadata): string {
-    return (isEnum(column) ? 'text' : this.driver.normalizeType(column)) + (column.isArray ? '[]' : '');
+    const type = isEnum(column) ? 'text' : this.driver.normalizeType(column);
+    return (ANY_LENGTH[type] ?? type) + (column.isArray ? '[]' : '');
   }
 
   private presence(row: Row): number {
@@ -180,17 +187,32 @@ export class EntitySql {
       this.written.map((column) => {
         const value = row[column.propertyName];
         const isJson = column.type === 'json' || column.type === 'jsonb';
-        const stored = isJson ? value : this.driver.preparePersistentValue(value, column);
-        return [column.databaseName, Buffer.isBuffer(stored) ? `\\x${stored.toString('hex')}` : stored];
+        const stored = isJson
+          ? ApplyValueTransformers.transformTo(column.transformer ?? [], value)
+          : this.asText(this.driver.preparePersistentValue(value, column), column);
+        return [column.databaseName, stored];
       }),
     );
+  }
+
+  /** Spells what JSON would spell otherwise than `pg` does; anything else stays what it is. */
+  private asText(value: unknown, column: ColumnMetadata): unknown {
+    if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
+    if (typeof value === 'bigint') return String(value);
+    const hasZone = this.driver.normalizeType(column) !== 'timestamp without time zone';
+    return value instanceof Date && !hasZone ? wallClock(value) : value;
   }
 }
 
 const quote = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
+const ord = (): string => `i.${quote(ORD)}::int AS ${quote(ORD)}`;
 const isEnum = ({ type }: ColumnMetadata): boolean => type === 'enum' || type === 'simple-enum';
 const enumName = (column: ColumnMetadata): string =>
   column.enumName ?? `${column.entityMetadata.tableName}_${column.databaseName}_enum`;
+
+/** A time as the clock on the wall shows it, which is what a column without time zone keeps. */
+const wallClock = (time: Date): string =>
+  new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
 
 /** Most values come from `pg` as the entity wants them; these do not. */
 function needsHydration({ type, transformer }: ColumnMetadata): boolean {
