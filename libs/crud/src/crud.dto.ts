@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 
 /** What every record shows of itself, whatever its model. */
 export class RecordDto {
@@ -69,8 +69,8 @@ export class BulkQueryDto {
 
 /** Which records a bulk request is about. */
 export class IdsDto {
-  @IsArray()
-  @IsUUID('loose', { each: true })
+  @ApiProperty({ type: 'array', items: { type: 'string', format: 'uuid' } })
+  @IsArray() // of what, IdsPipe checks: it can say which of them is wrong
   ids: string[];
 }
 

@@ -1,6 +1,6 @@
 import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { BaseEntity, BulkWriter, currentUnit } from '@app/database';
+import { BaseEntity, BulkWriter, currentUnit, Row } from '@app/database';
 import { PageQueryDto } from './crud.dto';
 import { cursorAt, Position, positionAt } from './cursor';
 import { Item, ItemRules } from './item-rules';
@@ -40,14 +40,14 @@ export abstract class CrudService<E extends BaseEntity> {
   }
 
   /** At most `limit` records in the order they were created. */
-  async readPage({ limit = 50, offset = 0, cursor }: PageQueryDto): Promise<Page<E>> {
-    if (cursor !== undefined && offset) {
+  async readPage({ limit = 50, offset, cursor }: PageQueryDto): Promise<Page<E>> {
+    if (cursor !== undefined && offset !== undefined) {
       throw Problem.of([
         { status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' },
       ]);
     }
     const after = cursor === undefined ? undefined : positionAt(cursor);
-    const rows = await this.readAfter(after, limit + 1, offset); // one more, to know whether there is more
+    const rows = await this.readAfter(after, limit + 1, offset ?? 0); // one more, to know whether there is more
     const items = rows.slice(0, limit);
     return { items, nextCursor: rows.length > limit ? cursorAt(items[limit - 1]) : null };
   }
@@ -67,7 +67,7 @@ export abstract class CrudService<E extends BaseEntity> {
 
   /** The records of `ids`, each once and in that order, and the ids that have none. */
   async readMany(ids: string[]): Promise<{ items: E[]; missing: string[] }> {
-    const wanted = [...new Set(ids)];
+    const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
     const rows = wanted.length ? await this.read('WHERE t.id = ANY($1::uuid[])', [wanted]) : [];
     const found = new Map(rows.map((row) => [row.id, row]));
     return { items: wanted.flatMap((id) => found.get(id) ?? []), missing: wanted.filter((id) => !found.has(id)) };
@@ -98,7 +98,7 @@ export abstract class CrudService<E extends BaseEntity> {
 
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
-        const rows = byId(await this.writer.insert(this.rules.inLockOrder(sound), how.representation ?? false));
+        const rows = byId(await this.writer.insert(rowsOf(sound), how.representation ?? false));
         return sound.map(({ row: { id } }) => ({ status: 'created', id, row: rows.get(id) }));
       },
       causes: (sound) => this.rules.causes(sound, this.rules.uniqueKeys),
@@ -114,16 +114,12 @@ export abstract class CrudService<E extends BaseEntity> {
 
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
-        const ordered = this.rules.ordered(sound);
-        const found = await this.writer.lockByKey(
-          key,
-          ordered.map(({ row }) => row),
-        );
-        const known = new Map(found.map(({ ord, ...row }) => [ordered[ord - 1], row as unknown as E]));
+        const found = await this.writer.lockByKey(key, rowsOf(sound));
+        const known = new Map(found.map(({ row, place }) => [sound[place], row]));
         const created = sound.filter((item) => !known.has(item) && !this.rules.lacking(item).length);
         const changed = sound.flatMap((item) => (known.has(item) ? [{ item, before: known.get(item)! }] : []));
 
-        const inserted = byId(await this.writer.insert(this.rules.inLockOrder(created), how.representation ?? false));
+        const inserted = byId(await this.writer.insert(rowsOf(created), how.representation ?? false));
         const updated = byId(
           await this.writer.update(
             changed.map(({ item, before }) => ({ ...item.row, id: before.id })),
@@ -167,12 +163,7 @@ export abstract class CrudService<E extends BaseEntity> {
           return expected === undefined || expected === found.version ? undefined : staleVersion(found.version);
         };
         const current = sound.filter((item) => !refusal(item));
-        const after = byId(
-          await this.writer.update(
-            current.map(({ row }) => row),
-            how.representation ?? false,
-          ),
-        );
+        const after = byId(await this.writer.update(rowsOf(current), how.representation ?? false));
         return sound.map((item): Outcome<E> => {
           const cause = refusal(item);
           if (cause) return { causes: [cause] };
@@ -186,7 +177,7 @@ export abstract class CrudService<E extends BaseEntity> {
 
   deleteMany(ids: string[], how: How = {}): Promise<Outcome<E>[]> {
     const items = ids.map((id, index) => this.rules.item(index, {} as DeepPartial<E>, id.toLowerCase()));
-    this.rules.refuseTwins(items, [['id']]);
+    this.rules.refuseTwins(items, [['id']], ''); // an item is its id
 
     return this.writeAll(items, how, 'delete', {
       write: async (sound) => {
@@ -213,11 +204,12 @@ export abstract class CrudService<E extends BaseEntity> {
     verb: Omit<Verb<Item, E>, 'causeOf'>,
   ): Promise<Outcome<E>[]> {
     const entities = this.repository.metadata.dataSource.entityMetadatas;
-    const sound = items.filter(({ causes }) => !causes.length);
+    const sound = this.rules.inLockOrder(items.filter(({ causes }) => !causes.length));
     return currentUnit().attempt(async () => {
       const written = await writeEach(sound, { ...verb, causeOf: (error) => causeOf(error, entities, kind) });
       const outcomes = items.map((item) => (item.causes.length ? { causes: item.causes } : written.get(item)!));
-      if (mode === 'atomic' && outcomes.some(isRefused)) throw Problem.of(located(outcomes));
+      if (mode === 'atomic' && outcomes.some(isRefused))
+        throw Problem.of(located(outcomes, kind === 'delete' ? '/ids' : ''));
       return outcomes;
     });
   }
@@ -261,14 +253,15 @@ async function only<E>(outcomes: Promise<Outcome<E>[]>): Promise<Written<E>> {
   return outcome;
 }
 
-/** The causes of all refused items, each pointing into the list. */
-export const located = (outcomes: Outcome<unknown>[]): Cause[] =>
+/** The causes of all refused items, each pointing into the list, which stands at `base` in the body. */
+export const located = (outcomes: Outcome<unknown>[], base = ''): Cause[] =>
   outcomes.flatMap((outcome, index) =>
     isRefused(outcome)
-      ? outcome.causes.map((cause) => ({ ...cause, index, pointer: `/${index}${cause.pointer}` }))
+      ? outcome.causes.map((cause) => ({ ...cause, index, pointer: `${base}/${index}${cause.pointer}` }))
       : [],
   );
 
+const rowsOf = (items: Item[]): Row[] => items.map(({ row }) => row);
 const byId = <E extends { id: string }>(rows: E[]): Map<string, E> => new Map(rows.map((row) => [row.id, row]));
 
 const staleVersion = (version: number): Cause => ({

@@ -1,4 +1,4 @@
-import { isISO8601, isUUID } from 'class-validator';
+import { isUUID } from 'class-validator';
 import { Problem } from './problem/problem';
 
 /** The last record of a page, after which the next one goes on. */
@@ -16,8 +16,7 @@ export function positionAt(cursor: string): Position {
   const parts = parse(cursor);
   if (Array.isArray(parts) && parts.length === 2) {
     const [createdAt, id] = parts as unknown[];
-    if (isISO8601(createdAt, { strict: true }) && isUUID(id, 'loose'))
-      return { createdAt: new Date(createdAt as string), id: id as string };
+    if (isTime(createdAt) && isUUID(id, 'loose')) return { createdAt: new Date(createdAt), id: id as string };
   }
   throw Problem.of([
     {
@@ -28,6 +27,10 @@ export function positionAt(cursor: string): Position {
     },
   ]);
 }
+
+/** Whether `value` is a time as JSON spells it; other spellings never came from us. */
+const isTime = (value: unknown): value is string =>
+  typeof value === 'string' && !Number.isNaN(Date.parse(value)) && new Date(value).toISOString() === value;
 
 function parse(cursor: string): unknown {
   try {

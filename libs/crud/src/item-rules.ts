@@ -58,8 +58,11 @@ export class ItemRules<E extends BaseEntity> {
       .map(({ propertyName }) => required(propertyName));
   }
 
-  /** Two items of one request with the same key contradict each other: neither is written, each names the other. */
-  refuseTwins(items: Item[], keys: string[][]): void {
+  /**
+   * Two items of one request with the same key contradict each other: neither is written, each names the other.
+   * `pointer` says where in an item its key stands, unless under the name of its first property.
+   */
+  refuseTwins(items: Item[], keys: string[][], pointer?: string): void {
     for (const key of keys) {
       const first = new Map<string, Item>();
       for (const item of items) {
@@ -71,22 +74,19 @@ export class ItemRules<E extends BaseEntity> {
         const twin = first.get(spelt);
         if (!twin) first.set(spelt, item);
         else {
-          if (!twin.causes.some(({ code }) => code === 'duplicate')) twin.causes.push(duplicateOf(item.index, key));
-          item.causes.push(duplicateOf(twin.index, key));
+          if (!twin.causes.some(({ code }) => code === 'duplicate'))
+            twin.causes.push(duplicateOf(item.index, key, pointer));
+          item.causes.push(duplicateOf(twin.index, key, pointer));
         }
       }
     }
   }
 
   /** Sorted so that any two requests take their locks in the same order, and cannot deadlock. */
-  ordered(items: Item[]): Item[] {
-    const [key = ['id']] = this.uniqueKeys;
+  inLockOrder(items: Item[]): Item[] {
+    const key = [...(this.uniqueKeys[0] ?? []), 'id'];
     const spelt = new Map(items.map((item) => [item, key.map((property) => String(item.row[property])).join('\0')]));
     return [...items].sort((a, b) => (spelt.get(a)! < spelt.get(b)! ? -1 : 1));
-  }
-
-  inLockOrder(items: Item[]): Row[] {
-    return this.ordered(items).map(({ row }) => row);
   }
 
   /** Which of `items` take a key that is taken, or refer to what does not exist. */
@@ -121,9 +121,9 @@ export class ItemRules<E extends BaseEntity> {
   }
 }
 
-const duplicateOf = (index: number, key: string[]): Cause => ({
+const duplicateOf = (index: number, key: string[], pointer = `/${key[0]}`): Cause => ({
   status: 422,
   code: 'duplicate',
-  pointer: `/${key[0]}`,
+  pointer,
   detail: `Item ${index} of this request has the same ${key.join(' and ')}.`,
 });

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsUUID, Min } from 'class-validator';
+import { IsInt, IsUUID, Min, ValidateIf } from 'class-validator';
 import { BulkItemDto, BulkResultDto, RecordDto } from './crud.dto';
 
 /** How a model looks on the wire: read back, sent to create, sent to update. */
@@ -37,7 +37,7 @@ class WithId {
     minimum: 1,
     description: 'The version the record must still have; else 412.',
   })
-  @IsOptional()
+  @ValidateIf((item: WithId) => item.version !== undefined)
   @IsInt()
   @Min(1)
   version?: number;

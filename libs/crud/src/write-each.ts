@@ -1,4 +1,4 @@
-import { currentUnit, isDataError } from '@app/database';
+import { currentUnit, isDataError, postgresError } from '@app/database';
 import { Cause } from './problem/problem';
 
 /** What became of one item: a record written, or the reasons why not. */
@@ -27,6 +27,8 @@ export interface Verb<I, E> {
   causeOf(error: unknown): Cause | undefined;
 }
 
+const RACES = 5; // that one request may lose to others that write the same keys, before its items are taken apart
+
 /**
  * Writes every item that can be written and says of each other why not. All are tried at once; only when that fails are
  * the bad ones looked for, first by what they violate, then, for what no query foresees, by halving.
@@ -38,10 +40,18 @@ export async function writeEach<I, E>(items: I[], verb: Verb<I, E>): Promise<Map
     if (!isDataError(error)) throw error;
   }
   const outcomes = new Map<I, Outcome<E>>();
-  for (const [item, causes] of await verb.causes(items)) outcomes.set(item, { causes });
-  const rest = items.filter((item) => !outcomes.has(item));
-  for (const [item, outcome] of await halving(rest, verb)) outcomes.set(item, outcome);
-  return outcomes;
+  let rest = items;
+  for (let race = 1; race <= RACES; race++) {
+    for (const [item, causes] of await verb.causes(rest)) outcomes.set(item, { causes });
+    rest = rest.filter((item) => !outcomes.has(item));
+    try {
+      return new Map([...outcomes, ...(await attempt(rest, verb))]);
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      if (postgresError(error)?.code !== '23505') break; // unique_violation: another request was faster
+    }
+  }
+  return new Map([...outcomes, ...(await halving(rest, verb))]);
 }
 
 async function halving<I, E>(items: I[], verb: Verb<I, E>): Promise<Map<I, Outcome<E>>> {

@@ -1,5 +1,7 @@
+import { BadRequestException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -20,6 +22,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     trustProxy: settings.trustProxy.length ? settings.trustProxy : false,
     requestTimeout: 120_000, // to receive a request; whoever is slower holds the connection for something else
     return503OnClosing: false, // a connection still open while we stop is served to its end
+    http: { requireHostHeader: false }, // Node would refuse without a word; the hook below does with a problem
     routerOptions: { maxParamLength: 500 },
     genReqId: ({ headers }: IncomingMessage) => wellFormed(headers['x-request-id']) ?? uuidv7(),
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
@@ -33,10 +36,18 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
   });
 
   const fastify = adapter.getInstance();
-  fastify.removeContentTypeParser('text/plain');
+  fastify.removeContentTypeParser(['application/json', 'text/plain']);
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // Decoding would put U+FFFD for what is not UTF-8, and that would be stored.
+    if (isUtf8(body as Buffer)) parseJson(request, body.toString(), done);
+    else done(new BadRequestException({ code: 'malformed_json', message: 'The body is not UTF-8.' }));
+  });
+  fastify.server.on('checkExpectation', fastify.routing); // unknown ones are ignored, which RFC 9110 allows
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
-    done();
+    const { httpVersion, headers } = request.raw;
+    done(headers.host === undefined && httpVersion === '1.1' ? new BadRequestException('Host is missing.') : undefined);
   });
   // Reading the body may lose the context of the request, so what follows it is where the context begins.
   fastify.addHook('preValidation', (request, _reply, done) => runWithRequest({ requestId: request.id }, done));

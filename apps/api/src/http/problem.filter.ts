@@ -1,4 +1,11 @@
-import { ArgumentsHost, Catch, ExceptionFilter, MethodNotAllowedException } from '@nestjs/common';
+import {
+  ArgumentsHost,
+  Catch,
+  ExceptionFilter,
+  HttpException,
+  MethodNotAllowedException,
+  NotFoundException,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
@@ -18,11 +25,14 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const allowed = request.is404 ? this.routes.methodsOf(request.url) : [];
-    if (allowed.length) {
-      reply.header('Allow', allowed.join(', '));
-      error = new MethodNotAllowedException(`${request.method} is not possible here; ${allowed.join(', ')} is.`);
-    }
-    sendProblem(error, request, reply, this.logger, this.dataSource.entityMetadatas);
+    const cause = request.is404 ? this.unrouted(request, reply) : error;
+    sendProblem(cause, request, reply, this.logger, this.dataSource.entityMetadatas);
+  }
+
+  private unrouted({ method, url }: FastifyRequest, reply: FastifyReply): HttpException {
+    const allowed = this.routes.methodsOf(url).join(', ');
+    if (!allowed) return new NotFoundException('Nothing is served under this path.');
+    reply.header('Allow', allowed);
+    return new MethodNotAllowedException(`${method} is not possible here; ${allowed} is.`);
   }
 }

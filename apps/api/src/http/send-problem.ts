@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Logger } from 'pino';
 import { EntityMetadata } from 'typeorm';
 import { causeOf, Problem } from '@app/crud';
-import { isUnavailable, postgresError } from '@app/database';
+import { isRetryable, isUnavailable, postgresError } from '@app/database';
 
 interface Facts {
   status: number;
@@ -49,6 +49,8 @@ function factsOf(error: unknown, entities: EntityMetadata[]): Facts {
     return { status: 503, code: 'unavailable', detail: 'The database cannot be reached at the moment: try again.' };
   if (postgresError(error)?.code === '57014')
     return { status: 503, code: 'timeout', detail: 'The database took too long: try again, or ask for less.' };
+  if (isRetryable(error))
+    return { status: 503, code: 'contention', detail: 'Others kept writing the same records: try again.' };
 
   const cause = causeOf(
     error,
@@ -67,6 +69,9 @@ function factsOf(error: unknown, entities: EntityMetadata[]): Facts {
 }
 
 function factsOfHttp(error: HttpException): Facts {
+  const { statusCode, code: refusal } = (error.cause ?? {}) as { statusCode?: number; code?: string };
+  if (statusCode) return factsOfFastify(statusCode, refusal); // Nest wraps it, and drops the code
+
   const status = error.getStatus();
   const answer = error.getResponse() as Partial<Facts> & { message?: string };
   const { code = codeOf(status), errors } = typeof answer === 'string' ? ({} as Partial<Facts>) : answer;
@@ -89,7 +94,7 @@ function factsOfFastify(status: number, code: string | undefined): Facts {
       return {
         status,
         code: status === 400 ? 'malformed_json' : codeOf(status),
-        detail: status === 400 ? 'The body is not the JSON it should be.' : (STATUS_CODES[status] ?? 'Error'),
+        detail: status === 400 ? 'The body is not the JSON it should be.' : `${STATUS_CODES[status] ?? 'Error'}.`,
       };
   }
 }

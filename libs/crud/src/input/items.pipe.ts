@@ -1,4 +1,5 @@
 import { Inject, Injectable, mixin, PipeTransform, Type } from '@nestjs/common';
+import { isUUID } from 'class-validator';
 import { Settings } from '@app/config';
 import { IdsDto } from '../crud.dto';
 import { Cause, Problem } from '../problem/problem';
@@ -33,16 +34,26 @@ export function itemsOf<T extends object>(Shape: Type<T>): Type<PipeTransform<un
   return mixin(ItemsPipe);
 }
 
-/** Refuses a list of ids that is longer than a bulk request may be. */
+/** Refuses a list of ids that is longer than a bulk request may be, and names each that is none. */
 @Injectable()
 export class IdsPipe implements PipeTransform<IdsDto, IdsDto> {
   constructor(@Inject(Settings) private readonly settings: Settings) {}
 
   transform(body: IdsDto): IdsDto {
     refuseTooMany(body.ids.length, this.settings.bulkMaxItems);
+    const causes = body.ids.flatMap((id, index) => (isUUID(id, 'loose') ? [] : notAnId(index)));
+    if (causes.length) throw Problem.of(causes);
     return body;
   }
 }
+
+const notAnId = (index: number): Cause => ({
+  status: 422,
+  code: 'is_uuid',
+  pointer: `/ids/${index}`,
+  detail: 'An id is a UUID.',
+  index,
+});
 
 /** Throws 413 when a bulk request carries more items than BULK_MAX_ITEMS. */
 function refuseTooMany(count: number, most: number): void {
