@@ -3,7 +3,9 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiProcess } from '@app/testing';
+import { Database, withAdmin } from '@app/database';
+import { ApiProcess, makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
+import { migrationSets } from '../../../ormconfig';
 
 const BOOK = { identifier: '978-3-16-148410-0', name: 'N', author: 'A' };
 
@@ -108,5 +110,73 @@ describe('npm start, without a database', () => {
     const api = start({ NODE_ENV: 'production' });
     expect(await api.ended).toBe(1);
     expect(api.lines.join('\n')).toContain('DATABASE_URL must be set in production');
+  });
+});
+
+describe('npm start, with DATABASE_URL', () => {
+  let server: Database;
+  let database: ScratchDatabase;
+  const running: ApiProcess[] = [];
+  const start = (more: NodeJS.ProcessEnv = {}) => {
+    const api = ApiProcess.start({
+      DATABASE_URL: database.url,
+      SCHEMA_PREFIX: database.prefix,
+      DATABASE_POOL_SIZE: '2',
+      ...more,
+    });
+    running.push(api);
+    return api;
+  };
+
+  beforeAll(async () => {
+    server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
+    database = await makeDatabase(server.adminUrl);
+  });
+  afterEach(async () => {
+    for (const api of running.splice(0)) await api.kill('SIGTERM');
+  });
+  afterAll(async () => {
+    await database.drop();
+    await server.release();
+  });
+
+  it('says what to type when the migrations are left to another process, and that has not come yet', async () => {
+    const api = start({ MIGRATE_ON_BOOT: 'false' });
+    expect(await api.ended).toBe(1);
+    expect(api.lines.join('\n')).toContain(
+      'With MIGRATE_ON_BOOT=false the database must be prepared first: npm run cli -- migrate',
+    );
+  });
+
+  it('is not ready while a tenant is behind, and is once it is not', async () => {
+    const first = start();
+    await first.url();
+    await first.kill('SIGTERM');
+    const tenants = `${database.prefix}platform.tenant`;
+    await withAdmin(database.url, (client) => client.query(`UPDATE ${tenants} SET migrated_to = migrated_to - 1`));
+
+    const url = await start({ MIGRATE_ON_BOOT: 'false' }).url();
+    const answer = await fetch(`${url}/health/ready`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({
+      code: 'not_ready',
+      detail: 'One tenant is behind this release: run the migrations.',
+    });
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+
+    await withAdmin(database.url, (client) => client.query(`UPDATE ${tenants} SET migrated_to = migrated_to + 1`));
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+  });
+
+  it('serves as a login that owns nothing, whatever the administrator may do', async () => {
+    const api = start({ LOG_LEVEL: 'info' });
+    await fetch(`${await api.url()}/api/v1/books`);
+    await withAdmin(database.url, async (client) => {
+      const { rows } = await client.query<{ login: string; isSuper: boolean }>(
+        `SELECT DISTINCT usename AS login, usesuper AS "isSuper" FROM pg_stat_activity JOIN pg_user USING (usename)
+          WHERE datname = current_database() AND application_name = 'starter'`,
+      );
+      expect(rows).toEqual([{ login: `${database.prefix}app`, isSuper: false }]);
+    });
   });
 });

@@ -21,7 +21,7 @@ export class Readiness {
       [newestMigration(sets.platform), newestMigration(sets.tenant)],
     );
     if (behind) return "The platform's schema is behind this release: run the migrations.";
-    if (late) return `${late} tenants are behind this release: run the migrations.`;
+    if (late) return `${late === 1 ? 'One tenant is' : `${late} tenants are`} behind this release: run the migrations.`;
     return undefined;
   }
 }
