@@ -78,8 +78,14 @@ function applicationLogin(settings: Settings, adminUrl: string): { names: Names;
   const admin = new URL(adminUrl);
   const given = new URL(settings.databaseUrl ?? adminUrl);
   const names = Names.of(settings);
-  if (settings.tenantRoles === 'off' || given.username !== admin.username) {
+  const isOurs = given.username === names.app; // a process that is not to administer knows only this login
+  if (settings.tenantRoles === 'off' || given.username !== admin.username || isOurs) {
     return { names: new Names(names.prefix, decodeURIComponent(given.username)), appUrl: given.href };
+  }
+  if (!admin.password) {
+    throw new Error(
+      `The administrator's URL has no password, so none can follow from it for "${names.app}": set DATABASE_URL to a login of the application's own.`,
+    );
   }
   given.username = names.app;
   given.password = createHmac('sha256', admin.password).update(`login ${names.app}`).digest('base64url');
@@ -99,7 +105,8 @@ async function untilItAnswers(url: string, seconds: number, announce: Announce):
         continue;
       }
       if (!isUnavailable(error)) throw error;
-      const reason = error instanceof Error ? error.message || error.name : String(error);
+      const { message, code } = error as NodeJS.ErrnoException;
+      const reason = message || code; // refused by several addresses of one name: no message
       if (Date.now() > deadline) {
         throw new Error(
           `The database at ${where} did not answer within ${seconds} s (${reason}): start it, or check DATABASE_URL.`,

@@ -10,7 +10,8 @@ export function createLogger(settings: Settings): Logger {
     base: undefined, // pid and host name: the container's runtime knows them
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    mixin: () => currentRequest() ?? {},
+    mixin: () => ({ ...currentRequest() }), // a copy: pino writes the line's own fields into it
+    serializers: { err: withoutValues },
     redact: [
       'password',
       'token',
@@ -27,4 +28,15 @@ export function createLogger(settings: Settings): Logger {
       ? { target: 'pino-pretty', options: { translateTime: 'HH:MM:ss.l', ignore: 'requestId' } }
       : undefined,
   });
+}
+
+/** An error without what a driver hangs on it: the statement, and its parameters, which are people's data. */
+function withoutValues(error: Error): object {
+  const { type, message, stack, code } = pino.stdSerializers.err(error) as {
+    type: string;
+    message: string;
+    stack: string;
+    code?: string;
+  };
+  return { type, message, stack, code };
 }

@@ -15,7 +15,7 @@ export const generate: Command = {
     for (const drift of drifted) {
       const timestamp = Date.now();
       const file = `${FOLDERS[drift.kind]}/${timestamp}-${name}.ts`;
-      await writeFile(file, migrationText(name, timestamp, drift), { flag: 'wx' });
+      await writeFile(file, await formatted(migrationText(name, timestamp, drift), file), { flag: 'wx' });
       say(`Wrote ${file}: read it before you run it.`);
     }
   },
@@ -37,4 +37,10 @@ ${statements(down)}
   }
 }
 `;
+}
+
+/** In the project's own style, so that nothing is left to do but read it. */
+async function formatted(text: string, file: string): Promise<string> {
+  const { format, resolveConfig } = await import('prettier');
+  return format(text, { ...(await resolveConfig(file)), parser: 'typescript' });
 }
