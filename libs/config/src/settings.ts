@@ -5,13 +5,15 @@ import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, 
 import { readSettings } from './read-settings';
 
 const POSTGRES_URL = { protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false };
+const LIKE_POSTGRES = { message: 'must be like postgres://login:password@host:5432/database' };
+const WEB_URL = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 
 /**
  * Everything that can be set from outside, and the only reader of the environment.
- * A property is its variable in camelCase: `databaseUrl` is DATABASE_URL. The first sentence of each comment stands in .env.example too.
+ * A property is its variable in camelCase: `databaseUrl` is DATABASE_URL. What its comment says stands in .env.example too.
  */
 export class Settings {
-  /** What kind of process this is; production refuses embedded Postgres and demo data. */
+  /** What kind of process this is; production refuses embedded Postgres. */
   @IsIn(['development', 'test', 'production'])
   readonly nodeEnv: string = 'development';
 
@@ -23,37 +25,40 @@ export class Settings {
 
   /** The address the API listens on. */
   @IsString()
-  @Matches(/^\S+$/)
+  @Matches(/^\S+$/, { message: 'must be an address without spaces' })
   readonly host: string = '127.0.0.1';
 
-  /** Where clients reach the API; links in answers are built from it. Unset: http://127.0.0.1:PORT. */
+  /** Where clients reach the API; with https, browsers are told to load everything by https. Unset: http://127.0.0.1:PORT. */
   @IsOptional()
-  @IsUrl({ protocols: ['http', 'https'], require_protocol: true, require_tld: false })
+  @IsUrl(WEB_URL, { message: 'must be like https://api.example.com' })
   readonly publicUrl?: string;
 
   /** Proxies whose X-Forwarded-For is believed: addresses or ranges, separated by commas. */
   @IsArray()
-  @Matches(/^[0-9a-f.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/i, { each: true })
+  @Matches(/^[0-9a-f.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/i, {
+    each: true,
+    message: 'must be addresses or ranges like 10.0.0.0/8, separated by commas',
+  })
   readonly trustProxy: string[] = [];
 
   /** Web origins that may call the API from a browser, separated by commas. */
   @IsArray()
-  @IsUrl({ protocols: ['http', 'https'], require_protocol: true, require_tld: false }, { each: true })
+  @IsUrl(WEB_URL, { each: true, message: 'must be origins like https://example.com, separated by commas' })
   readonly corsOrigins: string[] = [];
 
   /** The database, as the application's login. Unset: embedded Postgres 16, in development and tests only. */
   @IsOptional()
-  @IsUrl(POSTGRES_URL)
+  @IsUrl(POSTGRES_URL, LIKE_POSTGRES)
   readonly databaseUrl?: string;
 
   /** The database past any pooler, for locks and migrations. Unset: DATABASE_URL. */
   @IsOptional()
-  @IsUrl(POSTGRES_URL)
+  @IsUrl(POSTGRES_URL, LIKE_POSTGRES)
   readonly databaseDirectUrl?: string;
 
   /** The database as a login that may create roles and schemas. Unset: DATABASE_DIRECT_URL. */
   @IsOptional()
-  @IsUrl(POSTGRES_URL)
+  @IsUrl(POSTGRES_URL, LIKE_POSTGRES)
   readonly databaseAdminUrl?: string;
 
   /** How long to wait for the database at start, in seconds. */
@@ -80,7 +85,9 @@ export class Settings {
   readonly postgresDataDir?: string;
 
   /** Put before every schema and role name, so that several installations share one server. */
-  @Matches(/^([a-z][a-z0-9_]{0,11})?$/)
+  @Matches(/^([a-z][a-z0-9_]{0,11})?$/, {
+    message: 'must be at most 12 lower-case letters, digits and underscores, a letter first',
+  })
   readonly schemaPrefix: string = '';
 
   /** One Postgres role per tenant (on), or none where the login may not create roles (off: weaker). */
@@ -97,7 +104,7 @@ export class Settings {
 
   /** Whose schema the TypeORM command line works on, with MIGRATION_SET=tenant. Unset: demo. */
   @IsOptional()
-  @Matches(/^[a-z0-9_]{1,40}$/)
+  @Matches(/^[a-z0-9_]{1,40}$/, { message: 'must be at most 40 lower-case letters, digits and underscores' })
   readonly migrationTenant?: string;
 
   /** How long a stopping process may take to finish what it has begun, in seconds. */
@@ -143,7 +150,7 @@ export class Settings {
 
   /** The settings in `env`, and in development those of the file `.env` where `env` is silent. Throws one sentence per problem. */
   static from(env: NodeJS.ProcessEnv, dotenv: string = '.env'): Settings {
-    const readsFile = (env.NODE_ENV ?? 'development') === 'development' && existsSync(dotenv);
+    const readsFile = (env.NODE_ENV || 'development') === 'development' && existsSync(dotenv);
     return readSettings(Settings, env, readsFile ? parseEnv(readFileSync(dotenv, 'utf8')) : {}, crossChecks);
   }
 
