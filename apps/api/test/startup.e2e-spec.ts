@@ -148,6 +148,19 @@ describe('npm start, with DATABASE_URL', () => {
     );
   });
 
+  it("serves with nothing but the application's own login, once another process has migrated", async () => {
+    const own = new URL(database.url);
+    own.username = `${database.prefix}app`;
+    own.password = 'chosen by a person';
+    const first = start({ DATABASE_URL: own.href, DATABASE_ADMIN_URL: database.url });
+    await first.url();
+    await first.kill('SIGTERM');
+
+    const url = await start({ DATABASE_URL: own.href, MIGRATE_ON_BOOT: 'false' }).url();
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    expect((await fetch(`${url}/api/v1/books`)).status).toBe(200);
+  });
+
   it('is not ready while a tenant is behind, and is once it is not', async () => {
     const first = start();
     await first.url();
