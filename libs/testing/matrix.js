@@ -15,11 +15,15 @@ async function main(args) {
       dataDir: join(root, `.data/matrix/postgres-${version}`),
       dataDirIsExplicit: false,
       packageDir: install(version),
-      announce: (line) => console.log(line),
+      announce: (line) => process.stdout.write(`${line}\n`),
     });
     try {
       const env = { ...process.env, DATABASE_URL: postgres.adminUrl.replace(/postgres$/, 'starter_test') };
-      const { status } = spawnSync('npm', ['run', '-s', 'test:jest', '--', ...paths], { cwd: root, env, stdio: 'inherit' });
+      const { status } = spawnSync('npm', ['run', '-s', 'test:jest', '--', ...paths], {
+        cwd: root,
+        env,
+        stdio: 'inherit',
+      });
       if (status !== 0) throw new Error(`The tests failed on Postgres ${version}.`);
     } finally {
       await postgres.release();
@@ -33,7 +37,15 @@ function install(version) {
   const folder = join(root, `.data/matrix/package-${version}`);
   const installed = join(folder, 'node_modules', platform);
   if (!existsSync(installed)) {
-    const install = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', folder, `${platform}@${VERSIONS[version]}`];
+    const install = [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      folder,
+      `${platform}@${VERSIONS[version]}`,
+    ];
     const { status } = spawnSync('npm', install, { cwd: root, stdio: 'inherit' });
     if (status !== 0) throw new Error(`Postgres ${version} could not be fetched.`);
   }
@@ -41,6 +53,6 @@ function install(version) {
 }
 
 main(process.argv.slice(2)).catch((error) => {
-  console.error(error.message);
+  process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 });

@@ -88,9 +88,9 @@ describe('a Postgres that is killed -9 under load', () => {
     const url = await api.url();
 
     const answers: { status: number; type: string | null }[] = [];
-    let isLoaded = true;
-    const load = Array.from({ length: 8 }, async (_, worker) => {
-      for (let n = 0; isLoaded; n++) {
+    const load = { goesOn: true };
+    const workers = Array.from({ length: 8 }, async (_, worker) => {
+      for (let n = 0; load.goesOn; n++) {
         const body = JSON.stringify({ identifier: `${worker}-${n}`, name: 'N', author: 'A' });
         const { status, headers } = await fetch(`${url}/api/v1/books`, {
           method: 'POST',
@@ -107,8 +107,8 @@ describe('a Postgres that is killed -9 under load', () => {
     await until(() => answers.some(({ status }) => status === 503));
     const before = answers.length;
     await until(() => answers.slice(before).some(({ status }) => status === 201));
-    isLoaded = false;
-    await Promise.all(load);
+    load.goesOn = false;
+    await Promise.all(workers);
 
     expect(api.lines.filter((line) => line.includes('"status":500') || line.includes('"level":"error"'))).toEqual([]);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 503]));
