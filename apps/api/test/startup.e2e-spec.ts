@@ -100,7 +100,7 @@ describe('npm start, without a database', () => {
       /PORT must .* but is "eight"/,
       /LOG_LEVEL must be one of/,
       /did you mean DATABASE_POOL_SIZE\?/,
-      /SCHEMA_PREFIX must match/,
+      /SCHEMA_PREFIX must be at most 12/,
     ]) {
       expect(said).toMatch(sentence);
     }
