@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { QueryFailedError } from 'typeorm';
 
 /** What Postgres said of a failed statement: https://www.postgresql.org/docs/16/protocol-error-fields.html */
@@ -11,7 +12,8 @@ export interface PostgresError extends Error {
 /** The Postgres error inside `error`, if there is one. */
 export function postgresError(error: unknown): PostgresError | undefined {
   const inner = error instanceof QueryFailedError ? error.driverError : error;
-  return inner instanceof Error && /^[0-9A-Z]{5}$/.test((inner as PostgresError).code)
+  // Every SQLSTATE has a digit; EPIPE and its like, from the network, have none.
+  return types.isNativeError(inner) && /^(?=.*\d)[0-9A-Z]{5}$/.test((inner as PostgresError).code)
     ? (inner as PostgresError)
     : undefined;
 }
@@ -30,19 +32,21 @@ export class ConnectionLost extends Error {
   }
 }
 
+// A name that is not known (ENOTFOUND) may be a container's that comes later.
+const NETWORK_CODES =
+  'ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOTFOUND EAI_AGAIN'.split(' ');
+
 /** Whether the database could not be reached, or went away meanwhile: connection (08…), shutdown (57P0…), too many connections. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
   const code = postgresError(error)?.code;
   if (code) return /^(08...|57P0[1235]|53300)$/.test(code);
   const inner = error instanceof QueryFailedError ? error.driverError : error;
-  if (!(inner instanceof Error)) return false;
+  if (!types.isNativeError(inner)) return false;
   return (
-    ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'].includes(
-      String((inner as NodeJS.ErrnoException).code),
-    ) ||
+    NETWORK_CODES.includes(String((inner as NodeJS.ErrnoException).code)) ||
     // What pg and pg-pool say without a code.
-    /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/.test(
+    /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|timeout expired|Client was closed)/.test(
       inner.message,
     )
   );

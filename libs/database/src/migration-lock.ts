@@ -11,10 +11,15 @@ const LINE_EVERY_MS = 10_000;
  */
 export async function withMigrationLock<T>(database: Database, announce: Announce, work: () => Promise<T>): Promise<T> {
   return withAdmin(database.adminUrl, async (client) => {
+    const lost = new Promise<never>((_resolve, reject) => client.once('error', (error) => reject(lockLost(error))));
+    lost.catch(() => undefined);
     await acquire(client, `migrations of "${database.names.prefix}"`, announce);
-    return work();
+    return Promise.race([work(), lost]);
   });
 }
+
+const lockLost = (cause: Error): Error =>
+  new Error(`The lock on the migrations was lost (${cause.message}): another process may have begun them.`, { cause });
 
 async function acquire(client: Client, name: string, announce: Announce): Promise<void> {
   const started = Date.now();

@@ -6,6 +6,7 @@ import { Database } from './database';
 import { postgresError } from './database-errors';
 import { InstalledDataSource } from './installed-data-source';
 import { SnakeNaming } from './snake-naming';
+import { silentTypeOrmLogger } from './typeorm-logger';
 
 const LOCK_TIMEOUT = '3s'; // a migration that waits for a table makes everyone behind it wait too: give up and come back
 const LOCK_ATTEMPTS = 10;
@@ -68,7 +69,10 @@ export const newestMigration = ({ migrations }: MigrationSet): number =>
 
 /** A data source that changes `schema` by the migrations of `kind`, as the owner of all schemas. Not connected yet. */
 export const migrationDataSource = (database: Database, kind: keyof MigrationSets, schema: string): DataSource =>
-  new InstalledDataSource(migrationOptions(database, kind, schema), database.names.prefix);
+  new InstalledDataSource(
+    { ...migrationOptions(database, kind, schema), logger: silentTypeOrmLogger },
+    database.names.prefix,
+  );
 
 /** Such a data source, connected, for as long as `work` runs. */
 export async function withDataSource<T>(

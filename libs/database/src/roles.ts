@@ -14,20 +14,15 @@ export async function ensureRoles(database: Database): Promise<void> {
   const { names, adminUrl, hasRoles } = database;
   await withAdmin(adminUrl, (client) =>
     whileRolesRace(async () => {
-      const platform = client.escapeIdentifier(names.platform);
-      if (!hasRoles) return client.query(`CREATE SCHEMA IF NOT EXISTS ${platform}`);
-
-      const [owner, app] = [names.owner, names.app].map((role) => client.escapeIdentifier(role));
-      await createRoles(client, database);
-      await client.query(`CREATE SCHEMA IF NOT EXISTS ${platform} AUTHORIZATION ${owner}`);
-      await client.query(`GRANT USAGE ON SCHEMA ${platform} TO ${app}`);
-      await client.query(
-        `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${platform}
-           GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${app}`,
+      if (hasRoles) await createRoles(client, database);
+      const { rowCount } = await client.query(
+        `SELECT FROM pg_namespace WHERE nspname = $1 AND ($2::text IS NULL OR has_schema_privilege($2, oid, 'USAGE'))`,
+        [names.platform, hasRoles ? names.app : null],
       );
+      if (!rowCount) await createPlatform(client, database);
     }),
   );
-  if (hasRoles) await keepPassword(database);
+  if (hasRoles) await proveLogin(database);
 }
 
 /** Drops every schema and role whose name begins with `prefix`, and all that is in them. For scratch installations. */
@@ -79,23 +74,40 @@ async function createRoles(client: Client, { names, appUrl }: Database): Promise
     const id = client.escapeIdentifier(role);
     const login =
       role === names.app ? `LOGIN NOINHERIT PASSWORD ${client.escapeLiteral(passwordIn(appUrl))}` : 'NOLOGIN';
-    await client.query(`CREATE ROLE ${id} ${login}`);
-    // Who may create roles may still not create a schema for one, unless it may become that role.
-    await client.query(`GRANT ${id} TO CURRENT_USER WITH SET TRUE`);
-    if (role === names.app) await client.query(LIMITS.map((limit) => `ALTER ROLE ${id} SET ${limit}`).join('; '));
+    const statements = [
+      `CREATE ROLE ${id} ${login}`,
+      // Who may create roles may still not create a schema for one, unless it may become that role.
+      `GRANT ${id} TO CURRENT_USER WITH SET TRUE`,
+      ...(role === names.app ? LIMITS.map((limit) => `ALTER ROLE ${id} SET ${limit}`) : []),
+    ];
+    await client.query(statements.join('; ')); // one message, one transaction: a role is never left half made
   }
+}
+
+/** The platform's schema, in one message and so in one transaction: where it is, all of this is. */
+async function createPlatform(client: Client, { names, hasRoles }: Database): Promise<void> {
+  const [platform, owner, app] = [names.platform, names.owner, names.app].map((id) => client.escapeIdentifier(id));
+  await client.query(
+    hasRoles
+      ? `CREATE SCHEMA IF NOT EXISTS ${platform} AUTHORIZATION ${owner};
+         GRANT USAGE ON SCHEMA ${platform} TO ${app};
+         ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${platform}
+           GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${app}`
+      : `CREATE SCHEMA IF NOT EXISTS ${platform}`,
+  );
 }
 
 async function refuseIfPowerless(client: Client, missing: string[]): Promise<void> {
   const { rows } = await client.query<{ login: string; database: string; powerful: boolean }>(
-    `SELECT current_user AS login, current_database() AS database, rolsuper OR rolcreaterole AS powerful
+    `SELECT current_user AS login, current_database() AS database,
+            rolsuper OR rolcreaterole AND has_database_privilege(current_database(), 'CREATE') AS powerful
        FROM pg_roles WHERE rolname = current_user`,
   );
   const { login, database, powerful } = rows[0];
   if (powerful) return;
   throw new Error(
     [
-      `The login "${login}" may not create the roles ${missing.join(', ')}. As a superuser, type:`,
+      `The login "${login}" may not create the roles ${missing.join(', ')} and their schemas. As a superuser, type:`,
       `  ALTER ROLE "${login}" CREATEROLE;`,
       `  GRANT CREATE ON DATABASE "${database}" TO "${login}";`,
       'or set DATABASE_ADMIN_URL to a login that may, or TENANT_ROLES=off (tenants are then kept apart by schema alone).',
@@ -103,16 +115,29 @@ async function refuseIfPowerless(client: Client, missing: string[]): Promise<voi
   );
 }
 
-/** The application's password may have changed since its role was made. */
-async function keepPassword({ appUrl, adminUrl, names }: Database): Promise<void> {
+/** Connects as the application once; its password may have changed since its role was made. */
+async function proveLogin({ appUrl, adminUrl, names }: Database): Promise<void> {
   try {
-    await withAdmin(appUrl, async () => undefined);
+    await withAdmin(appUrl, refuseSuperuser);
   } catch (error) {
     if (postgresError(error)?.code !== '28P01') throw error;
     await withAdmin(adminUrl, (client) =>
       client.query(
         `ALTER ROLE ${client.escapeIdentifier(names.app)} PASSWORD ${client.escapeLiteral(passwordIn(appUrl))}`,
       ),
+    );
+    await withAdmin(appUrl, refuseSuperuser);
+  }
+}
+
+async function refuseSuperuser(client: Client): Promise<void> {
+  const { rows } = await client.query<{ login: string }>(
+    'SELECT rolname AS login FROM pg_roles WHERE rolname = current_user AND rolsuper',
+  );
+  if (rows.length) {
+    throw new Error(
+      `The application may not connect as the superuser "${rows[0].login}", whom no role holds back: ` +
+        'put another login into DATABASE_URL. It is created if it does not exist.',
     );
   }
 }

@@ -14,5 +14,8 @@ class TypeOrmLogger extends AbstractLogger {
   }
 }
 
+/** For migrations: what fails is thrown, and whoever runs them says what became of each. */
+export const silentTypeOrmLogger = new TypeOrmLogger([]);
+
 /** Failed statements are lines of level debug: whoever ran them decides whether that is an error. */
 export const createTypeOrmLogger = (): TypeOrmLogger => new TypeOrmLogger(['error', 'warn']);

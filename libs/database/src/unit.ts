@@ -42,6 +42,7 @@ export class Unit {
 
   /** Never throws: a connection too broken to roll back has nothing left to undo. */
   async rollBack(): Promise<void> {
+    this.runner.refuseMore();
     await this.runner.rollBackAll().catch(() => undefined);
   }
 
@@ -56,7 +57,7 @@ export class Unit {
       await this.runner.commitTransaction();
       return result;
     } catch (error) {
-      await this.runner.rollbackTransaction();
+      await this.runner.rollbackTransaction().catch(() => undefined); // `error` says more
       throw error;
     }
   }
@@ -66,24 +67,26 @@ export class Unit {
     try {
       return await work();
     } catch (error) {
-      await this.runner.rollBackAll();
+      await this.runner.rollBackAll().catch(() => undefined);
       throw error;
     }
   }
 }
 
+const EDGES = ['START TRANSACTION', 'COMMIT', 'ROLLBACK'];
+
 /** A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it. */
 class LateRunner extends PostgresQueryRunner {
   private beginning?: Promise<void>;
-  private isDone = false;
+  private isOver = false;
 
   get hasBegun(): boolean {
     return this.beginning !== undefined;
   }
 
   override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
-    if (text !== 'START TRANSACTION') await this.begin();
-    if (this.isReleased && !this.isDone) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
+    if (!EDGES.includes(text)) await this.begin();
+    if (this.isReleased) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
     return super.query(text, ...(rest as []));
   }
 
@@ -97,22 +100,34 @@ class LateRunner extends PostgresQueryRunner {
     await super.startTransaction();
   }
 
-  override async release(): Promise<void> {
-    this.isDone = true;
-    await super.release();
+  /** Refuses every statement from now on: work that nobody awaited must not begin a transaction nobody ends. */
+  refuseMore(): void {
+    this.isOver = true;
   }
 
   async commitAll(): Promise<void> {
-    if (this.hasBegun) await this.commitTransaction();
+    await this.beginning;
+    this.refuseMore();
+    if (!this.hasBegun) return;
+    if (this.transactionDepth > 1) {
+      throw new Error('A unit of work ended before a part of it did: await everything it does.');
+    }
+    await this.commitTransaction();
   }
 
   async rollBackAll(): Promise<void> {
-    if (this.beginning) await this.beginning.catch(() => undefined);
-    while (this.isTransactionActive) await this.rollbackTransaction();
-    this.beginning = undefined;
+    if (!this.beginning) return;
+    await this.beginning.catch(() => undefined); // a transaction may have begun, and then failed to switch
+    this.transactionDepth = 1; // whatever savepoints there are go with it
+    try {
+      await this.rollbackTransaction();
+    } finally {
+      this.beginning = undefined;
+    }
   }
 
-  private begin(): Promise<void> {
-    return (this.beginning ??= super.startTransaction());
+  private async begin(): Promise<void> {
+    if (!this.isOver) await (this.beginning ??= super.startTransaction());
+    if (this.isOver) throw new Error('This unit of work is over: await everything it does.');
   }
 }
