@@ -1,4 +1,5 @@
-// Every npm script begins here: `launch.js` checks that this is the project's Node; `launch.js APP [--build] …` then runs an app.
+// Every npm script begins here: `launch.js [--build] [APP …]` checks that this is the project's Node, builds what has changed,
+// and runs an app.
 const { existsSync, readdirSync, statSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 
@@ -15,12 +16,14 @@ if (older(process.versions.node, needed)) {
   process.exit(1);
 }
 
-const [app, ...args] = process.argv.slice(2);
+const args = process.argv.slice(2);
+if (args[0] === '--build') {
+  args.shift();
+  if (changedAt(root) > (existsSync(stamp) ? statSync(stamp).mtimeMs : 0)) build();
+}
+
+const app = args.shift();
 if (app) {
-  if (args[0] === '--build') {
-    args.shift();
-    if (changedAt(root) > (existsSync(stamp) ? statSync(stamp).mtimeMs : 0)) build();
-  }
   const main = join(root, 'dist/apps', app, 'src/main.js');
   if (!existsSync(main)) {
     console.error(`${app} is not built yet: type "npm run build".`);
@@ -28,6 +31,7 @@ if (app) {
   }
   process.argv.splice(1, process.argv.length, main, ...args);
   process.setSourceMapsEnabled(true);
+  if (process.env.npm_lifecycle_event) stopWithParent();
   require(main);
 }
 
@@ -48,6 +52,12 @@ function changedAt(place) {
     return Math.max(mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
   };
   return Math.max(...sources.map((source) => newest(join(place, source))));
+}
+
+/** `kill` on npm ends npm and its shell, and neither tells us: who began under them ends with them. */
+function stopWithParent() {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 500).unref();
 }
 
 function build() {

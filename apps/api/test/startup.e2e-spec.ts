@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database, withAdmin } from '@app/database';
@@ -56,6 +58,17 @@ describe('npm start, without a database', () => {
     await first.url();
     expect(await first.kill('SIGKILL')).toBe('SIGKILL');
 
+    expect(await post(await start().url())).toBe(409);
+  });
+
+  it('stops with npm when that is told to, though the shell between them says nothing', async () => {
+    const npm = spawn('npm', ['run', '-s', 'start:prod'], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...env },
+    });
+    const lines = createInterface({ input: npm.stdout });
+    for await (const line of lines) if (line.includes('Listening')) break;
+    npm.kill('SIGTERM');
+    await once(npm, 'close'); // when the API has let go of the output, too
     expect(await post(await start().url())).toBe(409);
   });
 
@@ -190,6 +203,11 @@ describe('npm start, with DATABASE_URL', () => {
           WHERE datname = current_database() AND application_name = 'starter'`,
       );
       expect(rows).toEqual([{ login: `${database.prefix}app`, isSuper: false }]);
+      await client.query(`SET ROLE ${database.prefix}app`);
+      await client.query(`SELECT FROM ${database.prefix}platform.migrations`);
+      await expect(client.query(`DELETE FROM ${database.prefix}platform.migrations`)).rejects.toMatchObject({
+        code: '42501',
+      });
     });
   });
 });

@@ -5,7 +5,7 @@ import { QueryFailedError } from 'typeorm';
 import { Settings } from '@app/config';
 import { claim, makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
 import { checkConnectionBudget } from './connection-budget';
-import { Database, openDatabase, withAdmin } from './database';
+import { Database, openDatabase, refuseOldServers, withAdmin } from './database';
 import { ConnectionLost, isDataError, isRetryable, isUnavailable, postgresError } from './database-errors';
 
 const SETS = { platform: { entities: [], migrations: [] }, tenant: { entities: [], migrations: [] } };
@@ -198,6 +198,15 @@ describe('openDatabase', () => {
   function scratchName(end: string): () => string {
     return () => scratch.prefix + end;
   }
+});
+
+describe('refuseOldServers', () => {
+  it('takes this server, and says of one that is too old what to do', async () => {
+    await expect(refuseOldServers(admin)).resolves.toBeUndefined();
+    await expect(refuseOldServers(admin, 990_000)).rejects.toThrow(
+      /^Postgres \d+\.\d+ is too old: .* Upgrade the server\.$/,
+    );
+  });
 });
 
 describe('checkConnectionBudget', () => {

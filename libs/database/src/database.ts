@@ -97,7 +97,7 @@ async function untilItAnswers(url: string, seconds: number, announce: Announce):
   const where = `${new URL(url).host}${new URL(url).pathname}`;
   for (let nextLine = Date.now() + 2_000; ; await wait(250)) {
     try {
-      return await withAdmin(url, refuseOldServers);
+      return await withAdmin(url, (client) => refuseOldServers(client));
     } catch (error) {
       if (postgresError(error)?.code === '3D000') {
         await createDatabase(url);
@@ -121,11 +121,12 @@ async function untilItAnswers(url: string, seconds: number, announce: Announce):
   }
 }
 
-async function refuseOldServers(client: Client): Promise<void> {
+/** Throws a sentence when the server is older than `oldest`, a number such as 160000 for Postgres 16. */
+export async function refuseOldServers(client: Client, oldest: number = OLDEST_POSTGRES): Promise<void> {
   const { rows } = await client.query<{ number: number; version: string }>(
     `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version`,
   );
-  if (rows[0].number < OLDEST_POSTGRES) {
+  if (rows[0].number < oldest) {
     throw new Error(
       `Postgres ${rows[0].version} is too old: tenants are kept apart by what Postgres 16 brought. Upgrade the server.`,
     );

@@ -604,6 +604,13 @@ describe('A unit that cannot begin', () => {
     expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
   });
 
+  it('does not pretend that a part of it could have an isolation level of its own', async () => {
+    const { run, notes } = await door();
+    await expect(run(a, () => notes.manager.transaction('SERIALIZABLE', () => notes.find()))).rejects.toThrow(
+      'is a savepoint, and cannot have an isolation level',
+    );
+  });
+
   it('cannot take a role that was never given to the application', async () => {
     const { run, notes } = await door();
     const owner: Scope = { ...a, tenant: { ...a.tenant, role: database.names.owner } };

@@ -95,7 +95,9 @@ class LateRunner extends PostgresQueryRunner {
     return super.stream(...args);
   }
 
-  override async startTransaction(): Promise<void> {
+  override async startTransaction(isolationLevel?: unknown): Promise<void> {
+    if (isolationLevel)
+      throw new Error('A transaction within a unit of work is a savepoint, and cannot have an isolation level.');
     await this.begin();
     await super.startTransaction();
   }

@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 import {
   Announce,
   Database,
@@ -6,6 +6,7 @@ import {
   newestMigration,
   runMigrations,
   withAdmin,
+  withDataSource,
   withMigrationLock,
 } from '@app/database';
 import { provisionTenant } from './provisioning';
@@ -27,9 +28,18 @@ export async function migrateAll(database: Database, announce: Announce): Promis
     await ensureRoles(database);
     const ran = await runMigrations(database, 'platform', database.names.platform);
     for (const name of ran) announce(`Migrated the platform: ${name}.`);
+    if (ran.length && database.hasRoles) await protectRecords(database);
     await provisionTenant(database, DEMO_TENANT);
     await migrateTenants(database, announce);
   });
+}
+
+/** What has been migrated is the owner's to write; the application only reads it, to know whether it is ready. */
+async function protectRecords(database: Database): Promise<void> {
+  const { app, platform } = database.names;
+  await withDataSource(database, 'platform', platform, (dataSource) =>
+    dataSource.query(`REVOKE INSERT, UPDATE, DELETE ON migrations FROM ${escapeIdentifier(app)}`),
+  );
 }
 
 async function migrateTenants(database: Database, announce: Announce): Promise<void> {
