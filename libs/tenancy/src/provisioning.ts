@@ -22,7 +22,7 @@ export async function provisionTenant(database: Database, name: string): Promise
   const isNew = await withAdmin(database.adminUrl, async (client) => {
     const table = `${quote(names.platform)}.tenant`;
     await client.query(
-      `INSERT INTO ${table} (id, name, schema_name, role_name, version) VALUES ($1, $2, $3, $4, 1) ON CONFLICT (name) DO NOTHING`,
+      `INSERT INTO ${table} (id, name, schema_name, role_name, version) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
       [uuidv7(), name, schema, role],
     );
     const { rows } = await client.query<{ status: string }>(`SELECT status FROM ${table} WHERE name = $1`, [name]);
