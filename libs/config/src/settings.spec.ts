@@ -17,6 +17,8 @@ function problemsOf(env: NodeJS.ProcessEnv, dotenv: string = NO_FILE): string[] 
   }
 }
 
+const SECRET = '0123456789abcdef0123456789abcdef';
+
 describe('the settings without an environment', () => {
   it('are those of a development machine', () => {
     expect(Settings.from({}, NO_FILE)).toMatchObject({
@@ -178,7 +180,9 @@ describe('the file .env', () => {
 
   it.each(['test', 'production'])('is not read where NODE_ENV is %s', (NODE_ENV) => {
     write('PORT=8123', 'NO_SUCH_THING=1');
-    expect(Settings.from({ NODE_ENV, DATABASE_URL: 'postgres://app:x@db/starter' }, dotenv).port).toBe(8_000);
+    expect(
+      Settings.from({ NODE_ENV, DATABASE_URL: 'postgres://app:x@db/starter', CURSOR_SECRET: SECRET }, dotenv).port,
+    ).toBe(8_000);
   });
 
   it('may hold no name that is not a setting', () => {
@@ -191,7 +195,11 @@ describe('the file .env', () => {
 });
 
 describe('production', () => {
-  const production = { NODE_ENV: 'production', DATABASE_URL: 'postgres://app:x@db:5432/starter' };
+  const production = {
+    NODE_ENV: 'production',
+    DATABASE_URL: 'postgres://app:x@db:5432/starter',
+    CURSOR_SECRET: SECRET,
+  };
 
   it('starts with a database of its own', () => expect(problemsOf(production)).toEqual([]));
 
@@ -199,6 +207,15 @@ describe('production', () => {
     expect(problemsOf({ ...production, DATABASE_URL: '' })).toEqual([
       'DATABASE_URL must be set in production: embedded Postgres is for development and tests.',
     ]);
+  });
+
+  it('refuses to authenticate cursors with nothing, or with what can be guessed', () => {
+    expect(problemsOf({ ...production, CURSOR_SECRET: '' })).toEqual([
+      'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.',
+    ]);
+    expect(problemsOf({ ...production, CURSOR_SECRET: 'short' })[0]).toMatch(
+      /^CURSOR_SECRET must be at least 32 random/,
+    );
   });
 
   it('refuses log lines for people', () => {

@@ -1,7 +1,19 @@
 import 'reflect-metadata';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min } from 'class-validator';
+import {
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+} from 'class-validator';
 import { readSettings } from './read-settings';
 
 const POSTGRES_URL = { protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false };
@@ -125,6 +137,11 @@ export class Settings {
   @Max(1_000_000)
   readonly bulkMaxItems: number = 50_000;
 
+  /** Authenticates the cursors of lists: a random text that all processes share. Unset: made once and kept in the database, not in production. */
+  @IsOptional()
+  @MinLength(32, { message: 'must be at least 32 random characters, such as openssl rand -base64 32 prints' })
+  readonly cursorSecret?: string;
+
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   readonly logLevel: string = 'info';
@@ -163,6 +180,9 @@ export class Settings {
 function* crossChecks(settings: Settings): Iterable<string> {
   if (settings.isProduction && !settings.databaseUrl) {
     yield 'DATABASE_URL must be set in production: embedded Postgres is for development and tests.';
+  }
+  if (settings.isProduction && !settings.cursorSecret) {
+    yield 'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.';
   }
   if (!settings.databaseUrl && (settings.databaseDirectUrl || settings.databaseAdminUrl)) {
     yield 'DATABASE_DIRECT_URL and DATABASE_ADMIN_URL mean nothing without DATABASE_URL: set it too.';

@@ -1,4 +1,5 @@
 export * from './command-line-data-source';
+export { KeysService } from './keys.service';
 export * from './migrate-all';
 export * from './prepare-database';
 export * from './provisioning';

@@ -2,6 +2,7 @@ import { Client, escapeIdentifier } from 'pg';
 import {
   Announce,
   Database,
+  ensureExtensions,
   ensureRoles,
   newestMigration,
   runMigrations,
@@ -9,6 +10,7 @@ import {
   withDataSource,
   withMigrationLock,
 } from '@app/database';
+import { makeKeys } from './keys.service';
 import { provisionTenant } from './provisioning';
 
 export const DEMO_TENANT = 'demo';
@@ -20,15 +22,17 @@ interface Pending {
 }
 
 /**
- * Brings the whole installation up to date while no other process does: roles, the platform's schema, the tenant `demo`,
+ * Brings the whole installation up to date while no other process does: roles, the platform's schema and keys, the tenant `demo`,
  * then every tenant behind. A tenant whose migration fails is set aside (503 for it alone) and tried again the next time.
  */
 export async function migrateAll(database: Database, announce: Announce): Promise<void> {
   await withMigrationLock(database, announce, async () => {
     await ensureRoles(database);
+    await ensureExtensions(database);
     const ran = await runMigrations(database, 'platform', database.names.platform);
     for (const name of ran) announce(`Migrated the platform: ${name}.`);
     if (ran.length && database.hasRoles) await protectRecords(database);
+    await makeKeys(database);
     await provisionTenant(database, DEMO_TENANT);
     await migrateTenants(database, announce);
   });
