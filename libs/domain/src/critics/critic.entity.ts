@@ -1,5 +1,5 @@
 import { Column, Entity, Index, Unique } from 'typeorm';
-import { BaseEntity } from '@app/database';
+import { BaseEntity, Trigram } from '@app/database';
 
 /** Someone who reviews books, known by a username. */
 @Entity()
@@ -9,6 +9,7 @@ export class Critic extends BaseEntity {
   @Column('text')
   username: string;
 
+  @Trigram()
   @Column('text', { nullable: true })
   name: string | null;
 
