@@ -1,5 +1,6 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule, Settings } from '@app/config';
+import { CrudModule } from '@app/crud';
 import { Database, DatabaseModule } from '@app/database';
 import { DomainModule } from '@app/domain';
 import { TenancyModule } from '@app/tenancy';
@@ -13,7 +14,7 @@ export class ApiModule {
   static on(settings: Settings, database: Database): DynamicModule {
     return {
       module: ApiModule,
-      imports: [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, DomainModule],
+      imports: [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, CrudModule, DomainModule],
       controllers: [LandingController, HealthController],
       providers: [Drain],
     };

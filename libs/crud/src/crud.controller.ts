@@ -19,15 +19,30 @@ import type { FastifyReply } from 'fastify';
 import { DeepPartial } from 'typeorm';
 import { BaseEntity, currentUnit } from '@app/database';
 import { answerBulk, BulkAnswer } from './bulk-answer';
-import { BulkQueryDto, BulkResultDto, IdsDto, PageQueryDto } from './crud.dto';
+import { BulkQueryDto, BulkResultDto, IdsDto } from './crud.dto';
 import { Change, CrudService } from './crud.service';
 import { Documents, MayPrefer } from './documents';
 import { IdPipe } from './input/id.pipe';
 import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
-import { LocationInterceptor } from './location.interceptor';
 import { refuseLostRoutes } from './lost-routes';
 import { requireNaturalKey } from './natural-key';
-import { bulkResultOf, fieldsOf, listOf, pageOf, Shapes, Takes, upsertOf, withId } from './shapes';
+import { listFieldsOf } from './reading/list-fields';
+import { oneParameters, pageParameters } from './reading/list-parameters';
+import type { OneQuery, PageQuery } from './reading/list-query';
+import { Parameters } from './reading/parameters';
+import { RecordHeadersInterceptor } from './record-headers.interceptor';
+import {
+  bulkResultOf,
+  fieldsOf,
+  listOf,
+  PageOf,
+  pageOf,
+  shapeOfField,
+  Shapes,
+  Takes,
+  upsertOf,
+  withId,
+} from './shapes';
 
 /** A controller to extend: every route for one and for many records of `Entity`, in the given shapes. */
 export function CrudController<
@@ -41,9 +56,12 @@ export function CrudController<
   const upsert = upsertOf(shapes.create, key);
   const change = withId(shapes.update);
   const [BulkResult, PageDto, ListDto] = [bulkResultOf(shapes.read), pageOf(shapes.read), listOf(shapes.read)];
-  const fields = fieldsOf(shapes.read) as (keyof R & keyof E)[];
+  const lists = listFieldsOf(Entity, shapes.read, shapes.lists);
+  const fields = lists.all as (keyof R & keyof E)[];
+  const included = new Map(lists.include.map((name) => [name, fieldsOf(shapeOfField(shapes.read, name))]));
+  const [pageQuery, oneQuery] = [new Parameters(pageParameters(lists)), new Parameters(oneParameters(lists))];
 
-  @UseInterceptors(LocationInterceptor)
+  @UseInterceptors(RecordHeadersInterceptor)
   abstract class Routes {
     constructor(protected readonly service: CrudService<E>) {
       refuseLostRoutes(this, Routes);
@@ -51,15 +69,17 @@ export function CrudController<
 
     @Get()
     @Documents(`Read a page of ${name} records`, { 200: PageDto }, [400])
-    async readPage(@Query() page: PageQueryDto): Promise<{ items: R[]; nextCursor: string | null }> {
-      const { items, nextCursor } = await this.service.readPage(page);
-      return { items: items.map((row) => this.toDto(row)), nextCursor };
+    @pageQuery.documented()
+    async readPage(@Query(pageQuery) query: PageQuery = {}): Promise<PageOf<R>> {
+      const { items, ...rest } = await this.service.readPage(this.needed(query));
+      return { items: items.map((row) => this.asked(row, query)), ...rest };
     }
 
     @Get(':id')
     @Documents(`Read one ${name}`, { 200: shapes.read }, [400, 404])
-    async readOne(@Param('id', IdPipe) id: string): Promise<R> {
-      return this.toDto(await this.service.readOne(id));
+    @oneQuery.documented()
+    async readOne(@Param('id', IdPipe) id: string, @Query(oneQuery) query: OneQuery = {}): Promise<R> {
+      return this.asked(await this.service.readOne(id, this.needed(query)), query);
     }
 
     @Post()
@@ -180,6 +200,18 @@ export function CrudController<
       return dto as R;
     }
 
+    /** What to read of a record for an answer: all of it where a model's own `toDto` may look at any field. */
+    private needed<Q extends OneQuery>(query: Q): Q {
+      return this.toDto === Routes.prototype.toDto ? query : { ...query, fields: undefined };
+    }
+
+    /** A record as `query` asks for it: with what it includes, or with some fields only. */
+    private asked(row: E, { fields: chosen, include }: OneQuery): R {
+      const dto = this.toDto(row) as Record<string, unknown>;
+      for (const name of include ?? []) dto[name] = picked(row[name as keyof E], included.get(name)!);
+      return (chosen ? picked(dto, ['id', ...chosen, ...(include ?? [])]) : dto) as R;
+    }
+
     private bulk<T>(
       items: Items<T>,
       how: BulkQueryDto,
@@ -193,4 +225,9 @@ export function CrudController<
   }
 
   return Routes;
+}
+
+function picked(record: unknown, fields: string[]): object | null {
+  if (!record) return null;
+  return Object.fromEntries(fields.map((field) => [field, (record as Record<string, unknown>)[field]]));
 }

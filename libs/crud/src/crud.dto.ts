@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsOptional } from 'class-validator';
 
 /** What every record shows of itself, whatever its model. */
 export class RecordDto {
@@ -19,39 +19,8 @@ export class RecordDto {
   version: number;
 }
 
-/** A number as a query parameter spells it; anything else stays text, for the check to refuse. */
-const WholeNumber = () =>
-  Transform(({ value }) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value));
-
 /** `true` or `false` as a query parameter spells it. */
 const Flag = () => Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value));
-
-/** Which part of a long list to read. */
-export class PageQueryDto {
-  /** How many records to read at most. */
-  @ApiPropertyOptional({ type: 'integer' })
-  @IsOptional()
-  @WholeNumber()
-  @IsInt()
-  @Min(1)
-  @Max(200)
-  limit?: number = 50;
-
-  /** How many records to pass over; for long lists use `cursor`. */
-  @ApiPropertyOptional({ type: 'integer' })
-  @IsOptional()
-  @WholeNumber()
-  @IsInt()
-  @Min(0)
-  @Max(10_000)
-  offset?: number;
-
-  /** The `nextCursor` of the page before. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(1_000)
-  cursor?: string;
-}
 
 /** How a bulk request is to be carried out. */
 export class BulkQueryDto {

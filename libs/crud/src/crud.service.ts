@@ -1,12 +1,14 @@
-import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
+import { Inject } from '@nestjs/common';
+import { DeepPartial, FindOptionsWhere, ObjectLiteral, Repository } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { BaseEntity, BulkWriter, currentUnit, Row } from '@app/database';
-import { PageQueryDto } from './crud.dto';
-import { cursorAt, Position, positionAt } from './cursor';
+import { BaseEntity, BulkWriter, currentScope, currentUnit, Row } from '@app/database';
 import { Item, ItemRules } from './item-rules';
 import { naturalKeyOf } from './natural-key';
 import { causeOf } from './problem/database-causes';
 import { Cause, Problem } from './problem/problem';
+import { Cursors } from './reading/cursors';
+import { Condition, OneQuery, PageQuery } from './reading/list-query';
+import { ListSql, Statement } from './reading/list-sql';
 import { isRefused, Outcome, Verb, writeEach, Written } from './write-each';
 
 /** Any change to any record: its id, what to change, and the version it must still have, if that matters. */
@@ -24,6 +26,8 @@ export interface How {
 export interface Page<E> {
   items: E[];
   nextCursor: string | null;
+  /** How many records the whole list has, when that was asked. */
+  total?: number;
 }
 
 /**
@@ -31,31 +35,46 @@ export interface Page<E> {
  * an override of `createMany` holds for `createOne` too.
  */
 export abstract class CrudService<E extends BaseEntity> {
+  @Inject(Cursors)
+  private readonly cursors: Cursors;
   private readonly writer: BulkWriter<E>;
   private readonly rules: ItemRules<E>;
+
+  private compiled?: ListSql;
 
   constructor(protected readonly repository: Repository<E>) {
     this.writer = new BulkWriter(repository);
     this.rules = new ItemRules(this.writer);
   }
 
-  /** At most `limit` records in the order they were created. */
-  async readPage({ limit = 50, offset, cursor }: PageQueryDto): Promise<Page<E>> {
-    if (cursor !== undefined && offset !== undefined) {
+  private get lists(): ListSql {
+    return (this.compiled ??= new ListSql(this.writer.sql));
+  }
+
+  /** A part of the list of all records that `query` selects, in the order it asks for. */
+  async readPage(query: PageQuery = {}): Promise<Page<E>> {
+    const { limit = 50, cursor, sort, include } = query;
+    if (cursor !== undefined && query.offset !== undefined) {
       throw Problem.of([
         { status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' },
       ]);
     }
-    const after = cursor === undefined ? undefined : positionAt(cursor);
-    const rows = await this.readAfter(after, limit + 1, offset ?? 0); // one more, to know whether there is more
-    const items = rows.slice(0, limit);
-    return { items, nextCursor: rows.length > limit ? cursorAt(items[limit - 1]) : null };
+    const list = this.identityOf(query);
+    const position = cursor === undefined ? undefined : await this.cursors.open(list, cursor);
+    const rows = await this.query(this.lists.page(query, limit + 1, position)); // one more, to know whether there is more
+    const items = rows.slice(0, limit).map((row) => this.lists.hydrate<E>(row, include));
+    const last = rows.length > limit ? this.lists.positionOf(items[limit - 1], sort) : undefined;
+    return {
+      items,
+      nextCursor: last ? await this.cursors.seal(list, last) : null,
+      ...(await this.totalOf(query)),
+    };
   }
 
-  async readOne(id: string): Promise<E> {
-    const [row] = await this.read('WHERE t.id = $1', [id]);
+  async readOne(id: string, query: OneQuery = {}): Promise<E> {
+    const [row] = await this.query(this.lists.one(id, query));
     if (!row) throw this.notFound();
-    return row;
+    return this.lists.hydrate<E>(row, query.include);
   }
 
   /** The record that has these values. Throws 404 when there is none. */
@@ -68,8 +87,9 @@ export abstract class CrudService<E extends BaseEntity> {
   /** The records of `ids`, each once and in that order, and the ids that have none. */
   async readMany(ids: string[]): Promise<{ items: E[]; missing: string[] }> {
     const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
-    const rows = wanted.length ? await this.read('WHERE t.id = ANY($1::uuid[])', [wanted]) : [];
-    const found = new Map(rows.map((row) => [row.id, row]));
+    const filter: Condition[] = [{ field: 'id', operator: 'in', values: wanted }];
+    const rows = wanted.length ? await this.query(this.lists.all({ filter })) : [];
+    const found = byId(rows.map((row) => this.lists.hydrate<E>(row)));
     return { items: wanted.flatMap((id) => found.get(id) ?? []), missing: wanted.filter((id) => !found.has(id)) };
   }
 
@@ -214,24 +234,24 @@ export abstract class CrudService<E extends BaseEntity> {
     });
   }
 
-  private readAfter(after: Position | undefined, limit: number, offset: number): Promise<E[]> {
-    const order = `ORDER BY t.created_at, t.id LIMIT $1 OFFSET $2`;
-    if (!after) return this.read(order, [limit, offset]);
-    return this.read(`WHERE (t.created_at, t.id) > ($3::timestamptz, $4::uuid) ${order}`, [
-      limit,
-      offset,
-      after.createdAt,
-      after.id,
-    ]);
+  private async totalOf(query: PageQuery): Promise<{ total?: number }> {
+    if (query.count === 'exact') {
+      const [{ total }] = await this.query(this.lists.count(query));
+      return { total: total as number };
+    }
+    if (query.count !== 'estimated') return {};
+    const [{ 'QUERY PLAN': plan }] = await this.query(this.lists.estimate(query));
+    return { total: (plan as [{ Plan: { 'Plan Rows': number } }])[0].Plan['Plan Rows'] };
   }
 
-  private async read(clauses: string, parameters: unknown[]): Promise<E[]> {
-    const { sql } = this.writer;
-    const rows = await currentUnit().manager.query(
-      `SELECT ${sql.columns} FROM ${sql.table} AS t ${clauses}`,
-      parameters,
-    );
-    return rows.map((row: E) => sql.hydrate<E>(row));
+  /** What tells the list of `query` from any other: a cursor of it is good for no other. */
+  private identityOf({ sort, filter, deleted }: PageQuery): string {
+    const { tableName } = this.repository.metadata;
+    return JSON.stringify([currentScope()?.tenant.id, tableName, sort, filter, deleted]);
+  }
+
+  private query({ text, parameters }: Statement): Promise<ObjectLiteral[]> {
+    return currentUnit().manager.query(text, parameters);
   }
 
   private missing(): Cause {

@@ -1,5 +1,6 @@
 export * from './crud.controller';
 export * from './crud.dto';
+export * from './crud.module';
 export * from './crud.service';
 export * from './documents';
 export * from './input/id.pipe';
@@ -7,5 +8,7 @@ export * from './input/input.pipe';
 export * from './input/strict-query.interceptor';
 export * from './problem/database-causes';
 export * from './problem/problem';
+export * from './reading/list-fields';
+export * from './reading/list-query';
 export * from './shapes';
 export { isRefused, type Outcome } from './write-each';

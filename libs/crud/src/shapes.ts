@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
 import { IsInt, IsUUID, Min, ValidateIf } from 'class-validator';
+import type { Lists } from './reading/list-fields';
 import { BulkItemDto, BulkResultDto, RecordDto } from './crud.dto';
 
 /** How a model looks on the wire: read back, sent to create, sent to update. */
@@ -8,6 +9,8 @@ export interface Shapes<R, C, U> {
   read: Type<R>;
   create: Type<C>;
   update: Type<U>;
+  /** Which fields lists go by; without: all scalar ones of `read`. */
+  lists?: Lists<R>;
 }
 
 /** TypeScript erases generics; this writes the types back where the input pipe and Swagger look for them. */
@@ -61,14 +64,24 @@ export function upsertOf<C extends object>(create: Type<C>, key: string[]): Type
   return named(create.name.replace(/^Create/, 'Upsert'), shape) as unknown as Type<C>;
 }
 
+/** Some records of a list, as they leave. */
+export interface PageOf<R> {
+  items: R[];
+  nextCursor: string | null;
+  total?: number;
+}
+
 /** A page of records: BookDto → BookPageDto. */
-export function pageOf<R>(read: Type<R>): Type<{ items: R[]; nextCursor: string | null }> {
+export function pageOf<R>(read: Type<R>): Type<PageOf<R>> {
   class PageDto {
     @ApiProperty({ type: [read] })
     items: R[];
 
     @ApiProperty({ type: String, nullable: true, description: 'Ask for the next page with it; null on the last.' })
     nextCursor: string | null;
+
+    @ApiPropertyOptional({ type: 'integer', description: 'How many records the list has, with `count`.' })
+    total?: number;
   }
   return named(read.name.replace(/Dto$/, 'PageDto'), PageDto);
 }
@@ -120,6 +133,16 @@ export function fieldsOf(shape: Type<unknown>): string[] {
     );
   }
   return [...fields];
+}
+
+/** The shape that `shape` says its field `name` has: `@ApiPropertyOptional({ type: () => BookDto })`. */
+export function shapeOfField(shape: Type<unknown>, name: string): Type<object> {
+  const documented = Reflect.getMetadata('swagger/apiModelProperties', shape.prototype, name) as
+    { type?: () => Type<object> } | undefined;
+  if (!documented?.type) {
+    throw new Error(`${shape.name}.${name} has no shape: declare it with @ApiPropertyOptional({ type: () => …Dto }).`);
+  }
+  return documented.type();
 }
 
 type SwaggerClass = Type<unknown> & { _OPENAPI_METADATA_FACTORY?: () => object };

@@ -88,6 +88,10 @@ export type BookPageDto = {
      * Ask for the next page with it; null on the last.
      */
     nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
 };
 
 export type CreateBookDto = {
@@ -259,6 +263,10 @@ export type CriticPageDto = {
      * Ask for the next page with it; null on the last.
      */
     nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
 };
 
 export type CreateCriticDto = {
@@ -404,6 +412,14 @@ export type ReviewDto = {
      * What it is about: the id of a book.
      */
     bookId: string;
+    /**
+     * Who wrote it, with `include=critic`.
+     */
+    critic?: CriticDto;
+    /**
+     * What it is about, with `include=book`.
+     */
+    book?: BookDto;
 };
 
 export type ReviewPageDto = {
@@ -412,6 +428,10 @@ export type ReviewPageDto = {
      * Ask for the next page with it; null on the last.
      */
     nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
 };
 
 export type CreateReviewDto = {
@@ -593,6 +613,10 @@ export type BookPageDtoWritable = {
      * Ask for the next page with it; null on the last.
      */
     nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
 };
 
 export type BookBulkItemDtoWritable = {
@@ -633,6 +657,106 @@ export type BookBulkResultDtoWritable = {
 
 export type BookListDtoWritable = {
     items: Array<BookDtoWritable>;
+    /**
+     * The ids that no record has.
+     */
+    missing: Array<string>;
+};
+
+export type ReviewDtoWritable = {
+    /**
+     * UUID v7, made by the server.
+     */
+    id: string;
+    /**
+     * Moves by one with every change.
+     */
+    version: number;
+    /**
+     * From 1, a waste of paper, to 5.
+     */
+    rating: number;
+    /**
+     * The opinion at length.
+     */
+    body: string | null;
+    createdAt: string;
+    /**
+     * When it last changed.
+     */
+    updatedAt: string;
+    /**
+     * The opinion in a line.
+     */
+    title: string;
+    /**
+     * Who wrote it: the id of a critic.
+     */
+    criticId: string;
+    /**
+     * What it is about: the id of a book.
+     */
+    bookId: string;
+    /**
+     * Who wrote it, with `include=critic`.
+     */
+    critic?: CriticDto;
+    /**
+     * What it is about, with `include=book`.
+     */
+    book?: BookDtoWritable;
+};
+
+export type ReviewPageDtoWritable = {
+    items: Array<ReviewDtoWritable>;
+    /**
+     * Ask for the next page with it; null on the last.
+     */
+    nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
+};
+
+export type ReviewBulkItemDtoWritable = {
+    /**
+     * Which item, counted from 0.
+     */
+    index: number;
+    /**
+     * What the item alone would have been answered.
+     */
+    status: number;
+    /**
+     * The record, with `Prefer: return=representation`.
+     */
+    item?: ReviewDtoWritable;
+    id?: string;
+    /**
+     * For an upsert: whether the record is new.
+     */
+    created?: boolean;
+    problem?: ItemProblemDto;
+};
+
+export type ReviewBulkResultDtoWritable = {
+    /**
+     * How many items were written.
+     */
+    count: number;
+    /**
+     * The id of each item, in the order of the request; null where it was not written.
+     */
+    ids: Array<string | null>;
+    /**
+     * Each item in the order of the request: for upserts, mode=partial and representations.
+     */
+    results?: Array<ReviewBulkItemDtoWritable>;
+};
+
+export type ReviewListDtoWritable = {
+    items: Array<ReviewDtoWritable>;
     /**
      * The ids that no record has.
      */
@@ -723,9 +847,357 @@ export type BooksReadPageData = {
          */
         offset?: number;
         /**
-         * The `nextCursor` of the page before.
+         * The `nextCursor` of the page before, with the same sort and filter.
          */
         cursor?: string;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, identifier, name, author, releaseYear, averageRating.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         */
+        fields?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * identifier is this.
+         */
+        'filter[identifier][eq]'?: string;
+        /**
+         * identifier is not this, or is null.
+         */
+        'filter[identifier][ne]'?: string;
+        /**
+         * identifier is one of these.
+         */
+        'filter[identifier][in]'?: Array<string>;
+        /**
+         * identifier is none of these, or is null.
+         */
+        'filter[identifier][nin]'?: Array<string>;
+        /**
+         * identifier is more than this.
+         */
+        'filter[identifier][gt]'?: string;
+        /**
+         * identifier is this or more.
+         */
+        'filter[identifier][gte]'?: string;
+        /**
+         * identifier is less than this.
+         */
+        'filter[identifier][lt]'?: string;
+        /**
+         * identifier is this or less.
+         */
+        'filter[identifier][lte]'?: string;
+        /**
+         * identifier lies between these two, or is one of them.
+         */
+        'filter[identifier][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * author is this.
+         */
+        'filter[author][eq]'?: string;
+        /**
+         * author is not this, or is null.
+         */
+        'filter[author][ne]'?: string;
+        /**
+         * author is one of these.
+         */
+        'filter[author][in]'?: Array<string>;
+        /**
+         * author is none of these, or is null.
+         */
+        'filter[author][nin]'?: Array<string>;
+        /**
+         * author is more than this.
+         */
+        'filter[author][gt]'?: string;
+        /**
+         * author is this or more.
+         */
+        'filter[author][gte]'?: string;
+        /**
+         * author is less than this.
+         */
+        'filter[author][lt]'?: string;
+        /**
+         * author is this or less.
+         */
+        'filter[author][lte]'?: string;
+        /**
+         * author lies between these two, or is one of them.
+         */
+        'filter[author][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * releaseYear is this.
+         */
+        'filter[releaseYear][eq]'?: number;
+        /**
+         * releaseYear is not this, or is null.
+         */
+        'filter[releaseYear][ne]'?: number;
+        /**
+         * releaseYear is one of these.
+         */
+        'filter[releaseYear][in]'?: Array<number>;
+        /**
+         * releaseYear is none of these, or is null.
+         */
+        'filter[releaseYear][nin]'?: Array<number>;
+        /**
+         * releaseYear is more than this.
+         */
+        'filter[releaseYear][gt]'?: number;
+        /**
+         * releaseYear is this or more.
+         */
+        'filter[releaseYear][gte]'?: number;
+        /**
+         * releaseYear is less than this.
+         */
+        'filter[releaseYear][lt]'?: number;
+        /**
+         * releaseYear is this or less.
+         */
+        'filter[releaseYear][lte]'?: number;
+        /**
+         * releaseYear lies between these two, or is one of them.
+         */
+        'filter[releaseYear][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * releaseYear is null, or with false: is not.
+         */
+        'filter[releaseYear][null]'?: boolean;
+        /**
+         * averageRating is this.
+         */
+        'filter[averageRating][eq]'?: number;
+        /**
+         * averageRating is not this, or is null.
+         */
+        'filter[averageRating][ne]'?: number;
+        /**
+         * averageRating is one of these.
+         */
+        'filter[averageRating][in]'?: Array<number>;
+        /**
+         * averageRating is none of these, or is null.
+         */
+        'filter[averageRating][nin]'?: Array<number>;
+        /**
+         * averageRating is more than this.
+         */
+        'filter[averageRating][gt]'?: number;
+        /**
+         * averageRating is this or more.
+         */
+        'filter[averageRating][gte]'?: number;
+        /**
+         * averageRating is less than this.
+         */
+        'filter[averageRating][lt]'?: number;
+        /**
+         * averageRating is this or less.
+         */
+        'filter[averageRating][lte]'?: number;
+        /**
+         * averageRating lies between these two, or is one of them.
+         */
+        'filter[averageRating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * averageRating is null, or with false: is not.
+         */
+        'filter[averageRating][null]'?: boolean;
     };
     url: '/api/v1/books';
 };
@@ -890,7 +1362,12 @@ export type BooksReadOneData = {
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         */
+        fields?: string;
+    };
     url: '/api/v1/books/{id}';
 };
 
@@ -1287,9 +1764,287 @@ export type CriticsReadPageData = {
          */
         offset?: number;
         /**
-         * The `nextCursor` of the page before.
+         * The `nextCursor` of the page before, with the same sort and filter.
          */
         cursor?: string;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, username, name, bio.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, createdAt, updatedAt, username.
+         */
+        fields?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * username is this.
+         */
+        'filter[username][eq]'?: string;
+        /**
+         * username is not this, or is null.
+         */
+        'filter[username][ne]'?: string;
+        /**
+         * username is one of these.
+         */
+        'filter[username][in]'?: Array<string>;
+        /**
+         * username is none of these, or is null.
+         */
+        'filter[username][nin]'?: Array<string>;
+        /**
+         * username is more than this.
+         */
+        'filter[username][gt]'?: string;
+        /**
+         * username is this or more.
+         */
+        'filter[username][gte]'?: string;
+        /**
+         * username is less than this.
+         */
+        'filter[username][lt]'?: string;
+        /**
+         * username is this or less.
+         */
+        'filter[username][lte]'?: string;
+        /**
+         * username lies between these two, or is one of them.
+         */
+        'filter[username][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name matches this pattern, in which % stands for any text and _ for any character.
+         */
+        'filter[name][like]'?: string;
+        /**
+         * name matches this pattern in upper or lower case, in which % stands for any text and _ for any character.
+         */
+        'filter[name][ilike]'?: string;
+        /**
+         * name is null, or with false: is not.
+         */
+        'filter[name][null]'?: boolean;
+        /**
+         * bio is this.
+         */
+        'filter[bio][eq]'?: string;
+        /**
+         * bio is not this, or is null.
+         */
+        'filter[bio][ne]'?: string;
+        /**
+         * bio is one of these.
+         */
+        'filter[bio][in]'?: Array<string>;
+        /**
+         * bio is none of these, or is null.
+         */
+        'filter[bio][nin]'?: Array<string>;
+        /**
+         * bio is more than this.
+         */
+        'filter[bio][gt]'?: string;
+        /**
+         * bio is this or more.
+         */
+        'filter[bio][gte]'?: string;
+        /**
+         * bio is less than this.
+         */
+        'filter[bio][lt]'?: string;
+        /**
+         * bio is this or less.
+         */
+        'filter[bio][lte]'?: string;
+        /**
+         * bio lies between these two, or is one of them.
+         */
+        'filter[bio][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * bio is null, or with false: is not.
+         */
+        'filter[bio][null]'?: boolean;
     };
     url: '/api/v1/critics';
 };
@@ -1454,7 +2209,12 @@ export type CriticsReadOneData = {
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, createdAt, updatedAt, username.
+         */
+        fields?: string;
+    };
     url: '/api/v1/critics/{id}';
 };
 
@@ -1851,9 +2611,311 @@ export type ReviewsReadPageData = {
          */
         offset?: number;
         /**
-         * The `nextCursor` of the page before.
+         * The `nextCursor` of the page before, with the same sort and filter.
          */
         cursor?: string;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, title, criticId, bookId, rating, body.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         */
+        fields?: string;
+        /**
+         * Records it refers to, to be read along with it. Separated by commas, of critic, book.
+         */
+        include?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * title is this.
+         */
+        'filter[title][eq]'?: string;
+        /**
+         * title is not this, or is null.
+         */
+        'filter[title][ne]'?: string;
+        /**
+         * title is one of these.
+         */
+        'filter[title][in]'?: Array<string>;
+        /**
+         * title is none of these, or is null.
+         */
+        'filter[title][nin]'?: Array<string>;
+        /**
+         * title is more than this.
+         */
+        'filter[title][gt]'?: string;
+        /**
+         * title is this or more.
+         */
+        'filter[title][gte]'?: string;
+        /**
+         * title is less than this.
+         */
+        'filter[title][lt]'?: string;
+        /**
+         * title is this or less.
+         */
+        'filter[title][lte]'?: string;
+        /**
+         * title lies between these two, or is one of them.
+         */
+        'filter[title][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * criticId is this.
+         */
+        'filter[criticId][eq]'?: string;
+        /**
+         * criticId is not this, or is null.
+         */
+        'filter[criticId][ne]'?: string;
+        /**
+         * criticId is one of these.
+         */
+        'filter[criticId][in]'?: Array<string>;
+        /**
+         * criticId is none of these, or is null.
+         */
+        'filter[criticId][nin]'?: Array<string>;
+        /**
+         * bookId is this.
+         */
+        'filter[bookId][eq]'?: string;
+        /**
+         * bookId is not this, or is null.
+         */
+        'filter[bookId][ne]'?: string;
+        /**
+         * bookId is one of these.
+         */
+        'filter[bookId][in]'?: Array<string>;
+        /**
+         * bookId is none of these, or is null.
+         */
+        'filter[bookId][nin]'?: Array<string>;
+        /**
+         * rating is this.
+         */
+        'filter[rating][eq]'?: number;
+        /**
+         * rating is not this, or is null.
+         */
+        'filter[rating][ne]'?: number;
+        /**
+         * rating is one of these.
+         */
+        'filter[rating][in]'?: Array<number>;
+        /**
+         * rating is none of these, or is null.
+         */
+        'filter[rating][nin]'?: Array<number>;
+        /**
+         * rating is more than this.
+         */
+        'filter[rating][gt]'?: number;
+        /**
+         * rating is this or more.
+         */
+        'filter[rating][gte]'?: number;
+        /**
+         * rating is less than this.
+         */
+        'filter[rating][lt]'?: number;
+        /**
+         * rating is this or less.
+         */
+        'filter[rating][lte]'?: number;
+        /**
+         * rating lies between these two, or is one of them.
+         */
+        'filter[rating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * body is this.
+         */
+        'filter[body][eq]'?: string;
+        /**
+         * body is not this, or is null.
+         */
+        'filter[body][ne]'?: string;
+        /**
+         * body is one of these.
+         */
+        'filter[body][in]'?: Array<string>;
+        /**
+         * body is none of these, or is null.
+         */
+        'filter[body][nin]'?: Array<string>;
+        /**
+         * body is more than this.
+         */
+        'filter[body][gt]'?: string;
+        /**
+         * body is this or more.
+         */
+        'filter[body][gte]'?: string;
+        /**
+         * body is less than this.
+         */
+        'filter[body][lt]'?: string;
+        /**
+         * body is this or less.
+         */
+        'filter[body][lte]'?: string;
+        /**
+         * body lies between these two, or is one of them.
+         */
+        'filter[body][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * body is null, or with false: is not.
+         */
+        'filter[body][null]'?: boolean;
     };
     url: '/api/v1/reviews';
 };
@@ -2018,7 +3080,16 @@ export type ReviewsReadOneData = {
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         */
+        fields?: string;
+        /**
+         * Records it refers to, to be read along with it. Separated by commas, of critic, book.
+         */
+        include?: string;
+    };
     url: '/api/v1/reviews/{id}';
 };
 

@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { recordOf } from '@app/crud';
+import { BookDto } from '../books';
+import { CriticDto } from '../critics';
 
 export class CreateReviewDto {
   /** The opinion in a line. @example 'A page-turner, until page nine' */
@@ -36,4 +38,11 @@ export class CreateReviewDto {
 }
 
 export class UpdateReviewDto extends PartialType(CreateReviewDto) {}
-export class ReviewDto extends recordOf(CreateReviewDto) {}
+
+export class ReviewDto extends recordOf(CreateReviewDto) {
+  @ApiPropertyOptional({ type: () => CriticDto, description: 'Who wrote it, with `include=critic`.' })
+  critic?: CriticDto;
+
+  @ApiPropertyOptional({ type: () => BookDto, description: 'What it is about, with `include=book`.' })
+  book?: BookDto;
+}

@@ -1,0 +1,128 @@
+import { filterParameters } from './filter-parameters';
+import { ListFields } from './list-fields';
+import { Sort } from './list-query';
+import { Misspelt, Parameter, SchemaObject } from './parameters';
+
+const MOST_SORTED = 5; // fields: more than that, and an index can hardly help
+
+/** The parameters of routes that read lists, each made for one model. */
+export const pageParameters = (fields: ListFields): Parameter[] => [
+  wholeNumber('limit', [1, 200], 50, 'How many records to read at most.'),
+  wholeNumber('offset', [0, 10_000], undefined, 'How many records to pass over; for long lists use `cursor`.'),
+  text('cursor', 'The `nextCursor` of the page before, with the same sort and filter.'),
+  sort(fields),
+  ...oneParameters(fields),
+  choice(
+    'count',
+    ['none', 'exact', 'estimated'],
+    'Whether to count all records: `estimated` costs the same for any number.',
+  ),
+  ...filterParameters(fields.filter),
+];
+
+/** The parameters of routes that read one record. */
+export const oneParameters = ({ all, include }: ListFields): Parameter[] => [
+  names('fields', all, 'Only these fields of each record, and its id.'),
+  ...(include.length ? [names('include', include, 'Records it refers to, to be read along with it.')] : []),
+];
+
+export const sort = ({ sort: fields }: ListFields): Parameter => ({
+  name: 'sort',
+  description: `Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of ${fields.join(', ')}.`,
+  schema: { type: 'string', pattern: `^-?(${fields.join('|')})(,-?(${fields.join('|')}))*$`, example: '-createdAt' },
+  read: ([spelt]) => {
+    const sorts = spelt.split(',').map((part): Sort => {
+      const descending = part.startsWith('-');
+      return { field: descending ? part.slice(1) : part, descending };
+    });
+    if (sorts.length > MOST_SORTED) throw new Misspelt('max', `sort takes at most ${MOST_SORTED} fields.`);
+    demandDistinct(
+      'sort',
+      sorts.map(({ field }) => field),
+      fields,
+    );
+    return sorts;
+  },
+});
+
+/** One of a few words. */
+export const choice = (name: string, words: string[], description: string): Parameter => ({
+  name,
+  description,
+  schema: { type: 'string', enum: words },
+  read: ([spelt]) => {
+    if (!words.includes(spelt)) throw new Misspelt('is_in', `${name} must be one of: ${words.join(', ')}.`);
+    return spelt;
+  },
+});
+
+export const flag = (name: string, description: string): Parameter => ({
+  name,
+  description,
+  schema: { type: 'boolean' },
+  read: ([spelt]) => {
+    if (spelt !== 'true' && spelt !== 'false') throw new Misspelt('is_boolean', `${name} must be true or false.`);
+    return spelt === 'true';
+  },
+});
+
+export const wholeNumber = (
+  name: string,
+  [least, most]: [number, number],
+  fallback: number | undefined,
+  description: string,
+): Parameter => ({
+  name,
+  description,
+  schema: {
+    type: 'integer',
+    minimum: least,
+    maximum: most,
+    ...(fallback !== undefined && { default: fallback }),
+  } as SchemaObject,
+  read: ([spelt]) => {
+    if (!/^-?\d+$/.test(spelt)) throw new Misspelt('is_int', `${name} must be a whole number.`);
+    const value = Number(spelt);
+    if (value < least) throw new Misspelt('min', `${name} must not be less than ${least}.`);
+    if (value > most) throw new Misspelt('max', `${name} must not be greater than ${most}.`);
+    return value;
+  },
+});
+
+const text = (name: string, description: string): Parameter => ({
+  name,
+  description,
+  schema: { type: 'string', maxLength: 5_000 },
+  read: ([spelt]) => {
+    if (spelt.length > 5_000) throw new Misspelt('max_length', `${name} is too long.`);
+    return spelt;
+  },
+});
+
+/** Some names of a known set, separated by commas. */
+const names = (name: string, known: string[], description: string): Parameter => ({
+  name,
+  description: `${description} Separated by commas, of ${known.join(', ')}.`,
+  schema: {
+    type: 'string',
+    pattern: `^(${known.join('|')})(,(${known.join('|')}))*$`,
+    example: known.slice(0, 2).join(','),
+  },
+  read: ([spelt]) => {
+    const chosen = spelt.split(',');
+    demandDistinct(name, chosen, known);
+    return chosen;
+  },
+});
+
+function demandDistinct(parameter: string, chosen: string[], known: string[]): void {
+  for (const [index, field] of chosen.entries()) {
+    if (!known.includes(field)) {
+      throw new Misspelt(
+        'unknown_field',
+        `${parameter} cannot be "${field.slice(0, 50)}"; it knows ${known.join(', ')}.`,
+      );
+    }
+    if (chosen.indexOf(field) < index) throw new Misspelt('duplicate', `${parameter} names ${field} twice.`);
+  }
+}

@@ -1,0 +1,42 @@
+import { Operator } from './list-fields';
+
+/** One thing that every record of a list must meet. All conditions of a filter must. */
+export interface Condition {
+  field: string;
+  operator: Operator;
+  /** What to compare with: one value; two for `between`; any number for `in` and `nin`; a boolean for `null`. */
+  values: unknown[];
+}
+
+/** A field to sort by. */
+export interface Sort {
+  field: string;
+  descending: boolean;
+}
+
+/** Which records of a model are meant. */
+export interface Selection {
+  filter?: Condition[];
+  /** For models with soft delete: whether deleted records count too, or only they do. Without: they do not. */
+  deleted?: 'exclude' | 'include' | 'only';
+}
+
+/** Which part of a list to read, in which order, and what of each record. */
+export interface PageQuery extends Selection {
+  /** At most so many records, 50 unless told. */
+  limit?: number;
+  offset?: number;
+  /** The `nextCursor` of the page before. */
+  cursor?: string;
+  /** Without: as they were created. Ties go by id. */
+  sort?: Sort[];
+  /** Only these fields of each record; without: all. */
+  fields?: string[];
+  /** Records that each record refers to, to be read along with it. */
+  include?: string[];
+  /** Whether to count all records of the list: `estimated` asks only what the database believes. */
+  count?: 'none' | 'exact' | 'estimated';
+}
+
+/** What of one record to read. */
+export type OneQuery = Pick<PageQuery, 'fields' | 'include'>;
