@@ -125,6 +125,10 @@ export class Settings {
   @Max(600)
   readonly shutdownGraceSeconds: number = 10;
 
+  /** Whether a change of one record must say of which version it is one (If-Match); else 428. */
+  @IsBoolean()
+  readonly requireIfMatch: boolean = false;
+
   /** The largest request body, in bytes; beyond it: 413. */
   @IsInt()
   @Min(1_024)

@@ -18,14 +18,15 @@ import { ApiBody } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { DeepPartial } from 'typeorm';
 import { BaseEntity, currentUnit } from '@app/database';
-import { answerBulk, BulkAnswer } from './bulk-answer';
+import { answerBulk, BulkAnswer } from './writing/bulk-answer';
 import { BulkQueryDto, BulkResultDto, IdsDto } from './crud.dto';
 import { Change, CrudService } from './crud.service';
 import { Documents, MayPrefer } from './documents';
 import { IdPipe } from './input/id.pipe';
 import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
 import { refuseLostRoutes } from './lost-routes';
-import { requireNaturalKey } from './natural-key';
+import { Conditional, type Conditions, RequiredPipe, TakesIfMatch, TakesIfNoneMatch } from './writing/conditions';
+import { requireNaturalKey } from './writing/natural-key';
 import { listFieldsOf } from './reading/list-fields';
 import { oneParameters, pageParameters } from './reading/list-parameters';
 import type { OneQuery, PageQuery } from './reading/list-query';
@@ -76,7 +77,8 @@ export function CrudController<
     }
 
     @Get(':id')
-    @Documents(`Read one ${name}`, { 200: shapes.read }, [400, 404])
+    @TakesIfNoneMatch('The ETag of what the client has; if the record still has it, the answer is 304.')
+    @Documents(`Read one ${name}`, { 200: shapes.read, 304: undefined }, [400, 404])
     @oneQuery.documented()
     async readOne(@Param('id', IdPipe) id: string, @Query(oneQuery) query: OneQuery = {}): Promise<R> {
       return this.asked(await this.service.readOne(id, this.needed(query)), query);
@@ -93,28 +95,40 @@ export function CrudController<
     @Documents(
       `Create one ${name}, or change the one with the same ${key.join(' and ')}`,
       { 200: shapes.read, 201: shapes.read },
-      [400, 409, 413, 415, 422],
+      [400, 409, 412, 413, 415, 422],
     )
+    @TakesIfMatch()
+    @TakesIfNoneMatch('With *: create, never change; else 412.')
     @ApiBody({ type: upsert })
-    @Takes(upsert, Object)
-    async upsertOne(@Body() values: C, @Res({ passthrough: true }) reply: FastifyReply): Promise<R> {
-      const { row, created } = await this.service.upsertOne(values);
+    @Takes(upsert, Object, Object)
+    async upsertOne(
+      @Body() values: C,
+      @Conditional() conditions: Conditions,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<R> {
+      const { row, created } = await this.service.upsertOne(values, conditions);
       reply.status(created ? HttpStatus.CREATED : HttpStatus.OK);
       return this.toDto(row);
     }
 
     @Patch(':id')
-    @Documents(`Change one ${name}`, { 200: shapes.read }, [400, 404, 409, 413, 415, 422])
-    @Takes(String, shapes.update)
-    async updateOne(@Param('id', IdPipe) id: string, @Body() values: U): Promise<R> {
-      return this.toDto(await this.service.updateOne(id, values));
+    @TakesIfMatch()
+    @Documents(`Change one ${name}`, { 200: shapes.read }, [400, 404, 409, 412, 413, 415, 422, 428])
+    @Takes(String, shapes.update, Object)
+    async updateOne(
+      @Param('id', IdPipe) id: string,
+      @Body() values: U,
+      @Conditional(RequiredPipe) conditions: Conditions,
+    ): Promise<R> {
+      return this.toDto(await this.service.updateOne(id, values, conditions));
     }
 
     @Delete(':id')
     @HttpCode(HttpStatus.NO_CONTENT)
-    @Documents(`Delete one ${name}`, { 204: undefined }, [400, 404, 409])
-    async deleteOne(@Param('id', IdPipe) id: string): Promise<void> {
-      await this.service.deleteOne(id);
+    @TakesIfMatch()
+    @Documents(`Delete one ${name}`, { 204: undefined }, [400, 404, 409, 412])
+    async deleteOne(@Param('id', IdPipe) id: string, @Conditional() conditions: Conditions): Promise<void> {
+      await this.service.deleteOne(id, conditions);
     }
 
     @Post('bulk')

@@ -1,33 +1,26 @@
 import { Inject } from '@nestjs/common';
-import { DeepPartial, FindOptionsWhere, ObjectLiteral, Repository } from 'typeorm';
+import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { BaseEntity, BulkWriter, currentScope, currentUnit, Row } from '@app/database';
-import { Item, ItemRules } from './item-rules';
-import { naturalKeyOf } from './natural-key';
+import { BaseEntity, BulkWriter, currentUnit, Row } from '@app/database';
+import { Item, ItemRules } from './writing/item-rules';
+import { naturalKeyOf } from './writing/natural-key';
 import { causeOf } from './problem/database-causes';
 import { Cause, Problem } from './problem/problem';
+import { Conditions, etagOf, gone, mismatch } from './writing/conditions';
 import { Cursors } from './reading/cursors';
-import { Condition, OneQuery, PageQuery } from './reading/list-query';
-import { ListSql, Statement } from './reading/list-sql';
-import { isRefused, Outcome, Verb, writeEach, Written } from './write-each';
+import { OneQuery, PageQuery } from './reading/list-query';
+import { Page, Reader } from './reading/reader';
+import { isRefused, Outcome, Verb, writeEach, Written } from './writing/write-each';
 
 /** Any change to any record: its id, what to change, and the version it must still have, if that matters. */
 export type Change<E> = DeepPartial<E> & { id: string; version?: number };
 
 /** How many records are written. */
-export interface How {
+export interface How extends Conditions {
   /** `atomic` (the default): all or none, a problem naming each bad item. `partial`: whatever can be written. */
   mode?: 'atomic' | 'partial';
   /** Whether the outcomes carry the records as they now are. */
   representation?: boolean;
-}
-
-/** Some records of a list, and where the next ones begin. */
-export interface Page<E> {
-  items: E[];
-  nextCursor: string | null;
-  /** How many records the whole list has, when that was asked. */
-  total?: number;
 }
 
 /**
@@ -40,56 +33,35 @@ export abstract class CrudService<E extends BaseEntity> {
   private readonly writer: BulkWriter<E>;
   private readonly rules: ItemRules<E>;
 
-  private compiled?: ListSql;
+  private prepared?: Reader<E>;
 
   constructor(protected readonly repository: Repository<E>) {
     this.writer = new BulkWriter(repository);
     this.rules = new ItemRules(this.writer);
   }
 
-  private get lists(): ListSql {
-    return (this.compiled ??= new ListSql(this.writer.sql));
+  private get reader(): Reader<E> {
+    return (this.prepared ??= new Reader(this.writer.sql, this.cursors));
   }
 
   /** A part of the list of all records that `query` selects, in the order it asks for. */
   async readPage(query: PageQuery = {}): Promise<Page<E>> {
-    const { limit = 50, cursor, sort, include } = query;
-    if (cursor !== undefined && query.offset !== undefined) {
-      throw Problem.of([
-        { status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' },
-      ]);
-    }
-    const list = this.identityOf(query);
-    const position = cursor === undefined ? undefined : await this.cursors.open(list, cursor);
-    const rows = await this.query(this.lists.page(query, limit + 1, position)); // one more, to know whether there is more
-    const items = rows.slice(0, limit).map((row) => this.lists.hydrate<E>(row, include));
-    const last = rows.length > limit ? this.lists.positionOf(items[limit - 1], sort) : undefined;
-    return {
-      items,
-      nextCursor: last ? await this.cursors.seal(list, last) : null,
-      ...(await this.totalOf(query)),
-    };
+    return this.reader.page(query);
   }
 
   async readOne(id: string, query: OneQuery = {}): Promise<E> {
-    const [row] = await this.query(this.lists.one(id, query));
-    if (!row) throw this.notFound();
-    return this.lists.hydrate<E>(row, query.include);
+    return this.orNotFound(await this.reader.one(id, query));
   }
 
   /** The record that has these values. Throws 404 when there is none. */
   async readOneBy(where: FindOptionsWhere<E>): Promise<E> {
-    const row = await this.repository.findOneBy(where);
-    if (!row) throw this.notFound();
-    return row;
+    return this.orNotFound(await this.repository.findOneBy(where));
   }
 
   /** The records of `ids`, each once and in that order, and the ids that have none. */
   async readMany(ids: string[]): Promise<{ items: E[]; missing: string[] }> {
     const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
-    const filter: Condition[] = [{ field: 'id', operator: 'in', values: wanted }];
-    const rows = wanted.length ? await this.query(this.lists.all({ filter })) : [];
-    const found = byId(rows.map((row) => this.lists.hydrate<E>(row)));
+    const found = byId(wanted.length ? await this.reader.some(wanted) : []);
     return { items: wanted.flatMap((id) => found.get(id) ?? []), missing: wanted.filter((id) => !found.has(id)) };
   }
 
@@ -98,17 +70,17 @@ export abstract class CrudService<E extends BaseEntity> {
   }
 
   /** Creates a record, or changes the one that has its natural key. */
-  async upsertOne(values: DeepPartial<E>): Promise<{ row: E; created: boolean }> {
-    const { row, status } = await only(this.upsertMany([values], ONE));
+  async upsertOne(values: DeepPartial<E>, conditions: Conditions = {}): Promise<{ row: E; created: boolean }> {
+    const { row, status } = await only(this.upsertMany([values], { ...conditions, ...ONE }));
     return { row: row!, created: status === 'created' };
   }
 
-  async updateOne(id: string, values: DeepPartial<E>): Promise<E> {
-    return (await only(this.updateMany([{ ...values, id } as Change<E>], ONE))).row!;
+  async updateOne(id: string, values: DeepPartial<E>, conditions: Conditions = {}): Promise<E> {
+    return (await only(this.updateMany([{ ...values, id } as Change<E>], { ...conditions, ...ONE }))).row!;
   }
 
-  async deleteOne(id: string): Promise<void> {
-    await only(this.deleteMany([id], ONE));
+  async deleteOne(id: string, conditions: Conditions = {}): Promise<void> {
+    await only(this.deleteMany([id], { ...conditions, ...ONE }));
   }
 
   createMany(values: DeepPartial<E>[], how: How = {}): Promise<Outcome<E>[]> {
@@ -136,8 +108,14 @@ export abstract class CrudService<E extends BaseEntity> {
       write: async (sound) => {
         const found = await this.writer.lockByKey(key, rowsOf(sound));
         const known = new Map(found.map(({ row, place }) => [sound[place], row]));
-        const created = sound.filter((item) => !known.has(item) && !this.rules.lacking(item).length);
-        const changed = sound.flatMap((item) => (known.has(item) ? [{ item, before: known.get(item)! }] : []));
+        const refusal = (item: Item): Cause[] => {
+          const before = known.get(item);
+          if (before) return mismatch(before, how);
+          return how.ifMatch ? [gone()] : this.rules.lacking(item);
+        };
+        const accepted = sound.filter((item) => !refusal(item).length);
+        const created = accepted.filter((item) => !known.has(item));
+        const changed = accepted.flatMap((item) => (known.has(item) ? [{ item, before: known.get(item)! }] : []));
 
         const inserted = byId(await this.writer.insert(rowsOf(created), how.representation ?? false));
         const updated = byId(
@@ -147,6 +125,8 @@ export abstract class CrudService<E extends BaseEntity> {
           ),
         );
         return sound.map((item): Outcome<E> => {
+          const causes = refusal(item);
+          if (causes.length) return { causes };
           const before = known.get(item);
           if (before)
             return {
@@ -154,8 +134,6 @@ export abstract class CrudService<E extends BaseEntity> {
               id: before.id,
               row: how.representation ? (updated.get(before.id) ?? before) : undefined,
             };
-          const lacking = this.rules.lacking(item);
-          if (lacking.length) return { causes: lacking };
           return { status: 'created', id: item.row.id, row: inserted.get(item.row.id) };
         });
       },
@@ -176,17 +154,17 @@ export abstract class CrudService<E extends BaseEntity> {
             'NO KEY UPDATE',
           ),
         );
-        const refusal = ({ index, row }: Item): Cause | undefined => {
+        const refusal = ({ index, row }: Item): Cause[] => {
           const found = before.get(row.id);
-          if (!found) return this.missing();
-          const expected = changes[index].version;
-          return expected === undefined || expected === found.version ? undefined : staleVersion(found.version);
+          if (!found) return [this.missing()];
+          const { version } = changes[index];
+          return mismatch(found, version === undefined ? how : { ifMatch: [etagOf({ id: found.id, version })] });
         };
-        const current = sound.filter((item) => !refusal(item));
+        const current = sound.filter((item) => !refusal(item).length);
         const after = byId(await this.writer.update(rowsOf(current), how.representation ?? false));
         return sound.map((item): Outcome<E> => {
-          const cause = refusal(item);
-          if (cause) return { causes: [cause] };
+          const causes = refusal(item);
+          if (causes.length) return { causes };
           const { id } = item.row;
           return { status: 'updated', id, row: how.representation ? (after.get(id) ?? before.get(id)) : undefined };
         });
@@ -207,10 +185,12 @@ export abstract class CrudService<E extends BaseEntity> {
             'UPDATE',
           ),
         );
-        await this.writer.delete([...found.keys()]);
-        return sound.map(({ row: { id } }) =>
-          found.has(id) ? { status: 'deleted', id } : { causes: [this.missing()] },
-        );
+        const refusal = (id: string) => (found.has(id) ? mismatch(found.get(id)!, how) : [this.missing()]);
+        await this.writer.delete([...found.keys()].filter((id) => !refusal(id).length));
+        return sound.map(({ row: { id } }) => {
+          const causes = refusal(id);
+          return causes.length ? { causes } : { status: 'deleted', id };
+        });
       },
       causes: (sound) => this.rules.references(sound),
     });
@@ -234,33 +214,14 @@ export abstract class CrudService<E extends BaseEntity> {
     });
   }
 
-  private async totalOf(query: PageQuery): Promise<{ total?: number }> {
-    if (query.count === 'exact') {
-      const [{ total }] = await this.query(this.lists.count(query));
-      return { total: total as number };
-    }
-    if (query.count !== 'estimated') return {};
-    const [{ 'QUERY PLAN': plan }] = await this.query(this.lists.estimate(query));
-    return { total: (plan as [{ Plan: { 'Plan Rows': number } }])[0].Plan['Plan Rows'] };
-  }
-
-  /** What tells the list of `query` from any other: a cursor of it is good for no other. */
-  private identityOf({ sort, filter, deleted }: PageQuery): string {
-    const { tableName } = this.repository.metadata;
-    return JSON.stringify([currentScope()?.tenant.id, tableName, sort, filter, deleted]);
-  }
-
-  private query({ text, parameters }: Statement): Promise<ObjectLiteral[]> {
-    return currentUnit().manager.query(text, parameters);
-  }
-
   private missing(): Cause {
     return { status: 404, code: 'not_found', pointer: '', detail: `${this.repository.metadata.name} does not exist.` };
   }
 
-  private notFound(): Problem {
+  private orNotFound(row: E | null | undefined): E {
+    if (row) return row;
     const { status, code, detail } = this.missing();
-    return new Problem(status, code, detail);
+    throw new Problem(status, code, detail);
   }
 }
 
@@ -283,10 +244,3 @@ export const located = (outcomes: Outcome<unknown>[], base = ''): Cause[] =>
 
 const rowsOf = (items: Item[]): Row[] => items.map(({ row }) => row);
 const byId = <E extends { id: string }>(rows: E[]): Map<string, E> => new Map(rows.map((row) => [row.id, row]));
-
-const staleVersion = (version: number): Cause => ({
-  status: 412,
-  code: 'version',
-  pointer: '/version',
-  detail: `The record has changed meanwhile: its version is ${version}.`,
-});

@@ -11,4 +11,5 @@ export * from './problem/problem';
 export * from './reading/list-fields';
 export * from './reading/list-query';
 export * from './shapes';
-export { isRefused, type Outcome } from './write-each';
+export * from './writing/conditions';
+export { isRefused, type Outcome } from './writing/write-each';

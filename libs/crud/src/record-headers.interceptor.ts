@@ -2,14 +2,19 @@ import { CallHandler, ExecutionContext, HttpStatus, Injectable, NestInterceptor 
 import type { FastifyReply } from 'fastify';
 import { map, Observable } from 'rxjs';
 import { Settings } from '@app/config';
+import { etagOf, isKnown } from './writing/conditions';
 
 /** What an answer of ours may hold that its headers tell as well. */
 interface Answer {
   id?: unknown;
+  version?: unknown;
   nextCursor?: unknown;
 }
 
-/** Says in `Location` where a record that was just created can be read, and in `Link` where a list goes on. */
+/**
+ * Says in `ETag` which version of a record an answer is, in `Location` where one that was just created can be read, and in
+ * `Link` where a list goes on. A client that knows the version already gets 304 instead.
+ */
 @Injectable()
 export class RecordHeadersInterceptor implements NestInterceptor {
   constructor(private readonly settings: Settings) {}
@@ -18,17 +23,14 @@ export class RecordHeadersInterceptor implements NestInterceptor {
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     return next.handle().pipe(
       map((answer: Answer | undefined) => {
-        if (typeof answer?.id === 'string') this.describeRecord(answer.id, reply);
         if (typeof answer?.nextCursor === 'string') this.linkOn(answer.nextCursor, reply);
-        return answer;
+        if (typeof answer?.id !== 'string') return answer;
+        if (reply.statusCode === HttpStatus.CREATED.valueOf()) locate(answer.id, reply);
+        return typeof answer.version === 'number' && tag({ id: answer.id, version: answer.version }, reply)
+          ? undefined
+          : answer;
       }),
     );
-  }
-
-  private describeRecord(id: string, reply: FastifyReply): void {
-    if (reply.statusCode === HttpStatus.CREATED.valueOf()) {
-      reply.header('Location', `${reply.request.url.split('?')[0]}/${id}`);
-    }
   }
 
   private linkOn(cursor: string, reply: FastifyReply): void {
@@ -38,4 +40,20 @@ export class RecordHeadersInterceptor implements NestInterceptor {
     parameters.set('cursor', cursor);
     reply.header('Link', `<${this.settings.baseUrl}${path}?${parameters.toString()}>; rel="next"`);
   }
+}
+
+function locate(id: string, reply: FastifyReply): void {
+  reply.header('Location', `${reply.request.url.split('?')[0]}/${id}`);
+}
+
+/** Tags the answer, and makes it 304 for a client that has it already. A tag stands for the whole record, not for a part. */
+function tag(record: { id: string; version: number }, reply: FastifyReply): boolean {
+  const { method, headers, query } = reply.request;
+  const { fields, include } = query as Record<string, unknown>;
+  if (fields !== undefined || include !== undefined) return false;
+  const etag = etagOf(record);
+  reply.header('ETag', etag);
+  const isFresh = method === 'GET' && isKnown(headers['if-none-match'], etag);
+  if (isFresh) reply.status(HttpStatus.NOT_MODIFIED);
+  return isFresh;
 }

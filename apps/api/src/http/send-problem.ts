@@ -37,6 +37,7 @@ export function sendProblem(
   if (facts.status >= 500)
     logger[facts.status === 500 ? 'error' : 'warn']({ requestId: request.id, err: error }, facts.detail);
   if (facts.status === 503) reply.header('Retry-After', '1');
+  if (error instanceof Problem) reply.headers(error.headers);
   void reply
     .status(facts.status)
     .type('application/problem+json; charset=utf-8')

@@ -12,12 +12,16 @@ export interface Cause {
   pointer: string;
   /** Which item of a bulk request. */
   index?: number;
+  /** The tag the record has instead of the one demanded. */
+  etag?: string;
 }
 
 const MOST_ERRORS = 1_000; // named in one answer; whoever sends more wrong items than that has one mistake, not thousands
 
 /** An answer of RFC 9457 (application/problem+json) in place of the one asked for. */
 export class Problem extends HttpException {
+  /** Headers of the answer. */
+  readonly headers: Record<string, string> = {};
   readonly body: { status: number; code: string; detail: string; errors?: Omit<Cause, 'status'>[] };
 
   constructor(status: number, code: string, detail: string, causes: Cause[] = []) {
@@ -34,11 +38,13 @@ export class Problem extends HttpException {
     const codes = new Set(causes.map(({ code }) => code));
     const [first] = causes;
     const detail = causes.length === 1 ? first.detail : `${causes.length} things are wrong; errors names them.`;
-    return new Problem(
+    const problem = new Problem(
       statuses.size === 1 ? first.status : 422,
       codes.size === 1 ? first.code : 'invalid',
       detail,
       causes,
     );
+    if (causes.length === 1 && first.etag) problem.headers.ETag = first.etag;
+    return problem;
   }
 }

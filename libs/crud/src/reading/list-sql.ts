@@ -23,6 +23,10 @@ export class ListSql {
 
   constructor(private readonly sql: EntitySql) {}
 
+  get table(): string {
+    return this.sql.table;
+  }
+
   private get metadata(): EntityMetadata {
     return this.sql.metadata;
   }

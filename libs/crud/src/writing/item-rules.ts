@@ -1,8 +1,8 @@
 import { DeepPartial } from 'typeorm';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { BaseEntity, BulkWriter, Row } from '@app/database';
-import { dangling, required, stillReferenced, taken } from './problem/database-causes';
-import { Cause } from './problem/problem';
+import { dangling, required, stillReferenced, taken } from '../problem/database-causes';
+import { Cause } from '../problem/problem';
 
 /** One item of a write: its place in the request, the row it asks for, and what is already known to be wrong with it. */
 export interface Item {

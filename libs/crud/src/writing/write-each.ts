@@ -1,5 +1,5 @@
 import { currentUnit, isDataError, postgresError } from '@app/database';
-import { Cause } from './problem/problem';
+import { Cause } from '../problem/problem';
 
 /** What became of one item: a record written, or the reasons why not. */
 export type Outcome<E> = Written<E> | Refused;

@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
-import { BulkItemDto, BulkQueryDto, BulkResultDto } from './crud.dto';
-import { How, located } from './crud.service';
-import { Items } from './input/items.pipe';
-import { Problem } from './problem/problem';
+import { BulkItemDto, BulkQueryDto, BulkResultDto } from '../crud.dto';
+import { How, located } from '../crud.service';
+import { Items } from '../input/items.pipe';
+import { Problem } from '../problem/problem';
 import { isRefused, Outcome } from './write-each';
 
 /** How one bulk verb writes its items, and what it answers when all went well. */
