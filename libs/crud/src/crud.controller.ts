@@ -22,6 +22,7 @@ import { answerBulk, BulkAnswer } from './writing/bulk-answer';
 import { BulkQueryDto, BulkResultDto, IdsDto } from './crud.dto';
 import { Change, CrudService } from './crud.service';
 import { Documents, MayPrefer } from './documents';
+import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor';
 import { IdPipe } from './input/id.pipe';
 import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
 import { refuseLostRoutes } from './lost-routes';
@@ -62,7 +63,7 @@ export function CrudController<
   const included = new Map(lists.include.map((name) => [name, fieldsOf(shapeOfField(shapes.read, name))]));
   const [pageQuery, oneQuery] = [new Parameters(pageParameters(lists)), new Parameters(oneParameters(lists))];
 
-  @UseInterceptors(RecordHeadersInterceptor)
+  @UseInterceptors(IdempotencyInterceptor, RecordHeadersInterceptor)
   abstract class Routes {
     constructor(protected readonly service: CrudService<E>) {
       refuseLostRoutes(this, Routes);

@@ -9,14 +9,15 @@ const ATTEMPTS = 3; // of what Postgres ended for the sake of another transactio
 export class Unit {
   /** The instant of everything this unit creates or changes. */
   readonly now = new Date();
-  readonly manager: EntityManager;
-  private readonly runner: LateRunner;
+  private runner: LateRunner;
   private keepsNothing = false;
 
-  constructor(dataSource: DataSource) {
-    this.runner = new LateRunner(dataSource.driver as PostgresDriver, 'master');
-    this.manager = dataSource.createEntityManager(this.runner);
-    Object.assign(this.runner, { manager: this.manager });
+  constructor(private readonly dataSource: DataSource) {
+    this.runner = this.newRunner();
+  }
+
+  get manager(): EntityManager {
+    return this.runner.manager;
   }
 
   /** Lets the unit answer as if all went well and then undoes it: a dry run. */
@@ -35,6 +36,13 @@ export class Unit {
     }
   }
 
+  /** Undoes what the unit did and gives its connection back; its next statement begins anew. */
+  async startOver(): Promise<void> {
+    await this.rollBack();
+    await this.runner.release();
+    this.runner = this.newRunner();
+  }
+
   async commit(): Promise<void> {
     if (this.keepsNothing) await this.rollBack();
     else await this.runner.commitAll();
@@ -48,6 +56,11 @@ export class Unit {
 
   async release(): Promise<void> {
     await this.runner.release();
+  }
+
+  private newRunner(): LateRunner {
+    const runner = new LateRunner(this.dataSource.driver as PostgresDriver, 'master');
+    return Object.assign(runner, { manager: this.dataSource.createEntityManager(runner) });
   }
 
   private async insideSavepoint<T>(work: () => Promise<T>): Promise<T> {

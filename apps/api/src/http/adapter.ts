@@ -40,6 +40,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // Decoding would put U+FFFD for what is not UTF-8, and that would be stored.
+    if (request.headers['idempotency-key']) request.rawBody = body as Buffer;
     if (isUtf8(body as Buffer)) void parseJson(request, body.toString(), done);
     else done(new BadRequestException({ code: 'malformed_json', message: 'The body is not UTF-8.' }));
   });
