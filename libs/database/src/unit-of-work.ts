@@ -18,13 +18,11 @@ export class UnitOfWork {
     return runInScope(scope, unit, async () => {
       try {
         const result = await work();
-        await unit.commit();
+        await unit.end();
         return result;
       } catch (error) {
-        await unit.rollBack();
+        await unit.fail(error as Error);
         throw error;
-      } finally {
-        await unit.release();
       }
     });
   }

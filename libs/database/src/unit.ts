@@ -1,7 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { Logger } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
-import { ConnectionLost, isRetryable } from './database-errors';
+import { copyFrom, copyTo } from './copy';
+import { isRetryable } from './database-errors';
+import { LateRunner } from './late-runner';
+
+const logger = new Logger('Unit');
 
 const ATTEMPTS = 3; // of what Postgres ended for the sake of another transaction
 
@@ -11,6 +18,7 @@ export class Unit {
   readonly now = new Date();
   private runner: LateRunner;
   private keepsNothing = false;
+  private answer?: Readable;
 
   constructor(private readonly dataSource: DataSource) {
     this.runner = this.newRunner();
@@ -39,22 +47,65 @@ export class Unit {
   /** Undoes what the unit did and gives its connection back; its next statement begins anew. */
   async startOver(): Promise<void> {
     await this.rollBack();
-    await this.runner.release();
     this.runner = this.newRunner();
   }
 
-  async commit(): Promise<void> {
-    if (this.keepsNothing) await this.rollBack();
-    else await this.runner.commitAll();
+  /** Runs a COPY … TO STDOUT; no other statement can run until the stream has ended. */
+  copyOut(text: string): Promise<Readable> {
+    return this.runner.copy(copyTo(text));
+  }
+
+  /** Runs a COPY … FROM STDIN; no other statement can run until the stream has finished, or was destroyed and has closed. */
+  copyIn(text: string): Promise<Writable> {
+    return this.runner.copy(copyFrom(text));
+  }
+
+  /**
+   * Lets the unit outlive its work until `stream` has closed, for an answer that is read from the database while it is
+   * sent: it commits when the stream has ended, and rolls back when it fails or its reader leaves, stopping what still
+   * runs. What such a unit writes may be undone after its answer has left, so let it only read.
+   */
+  handOverTo<S extends Readable>(stream: S): S {
+    if (this.answer) throw new Error('This unit of work was handed over to a stream already.');
+    this.answer = stream;
+    stream.on('error', () => undefined); // its reader's concern; without any listener it would end the process
+    stream._read = AsyncLocalStorage.bind(stream._read); // what it reads, it reads in this scope, whoever asks for it
+    return stream;
+  }
+
+  /** Ends a unit whose work went well: at once, or when the stream it was handed over to has closed. */
+  async end(): Promise<void> {
+    if (!this.answer) return this.commit();
+    void finished(this.answer, { writable: false }).then(
+      () =>
+        this.commit().catch((cause) =>
+          logger.error(new Error('A unit of work was not kept, though its answer has left.', { cause })),
+        ),
+      () => this.rollBack(false),
+    );
+  }
+
+  /** Ends a unit whose work failed. */
+  async fail(error: Error): Promise<void> {
+    this.answer?.destroy(error);
+    await this.rollBack();
+  }
+
+  private async commit(): Promise<void> {
+    if (this.keepsNothing) return this.rollBack();
+    try {
+      await this.runner.commitAll();
+      await this.runner.release();
+    } catch (error) {
+      await this.rollBack();
+      throw error;
+    }
   }
 
   /** Never throws: a connection too broken to roll back has nothing left to undo. */
-  async rollBack(): Promise<void> {
+  private async rollBack(waits = true): Promise<void> {
     this.runner.refuseMore();
-    await this.runner.rollBackAll().catch(() => undefined);
-  }
-
-  async release(): Promise<void> {
+    await this.runner.rollBackAll(waits).catch(() => undefined);
     await this.runner.release();
   }
 
@@ -83,66 +134,5 @@ export class Unit {
       await this.runner.rollBackAll().catch(() => undefined);
       throw error;
     }
-  }
-}
-
-const EDGES = ['START TRANSACTION', 'COMMIT', 'ROLLBACK'];
-
-/** A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it. */
-class LateRunner extends PostgresQueryRunner {
-  private beginning?: Promise<void>;
-  private isOver = false;
-
-  get hasBegun(): boolean {
-    return this.beginning !== undefined;
-  }
-
-  override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
-    if (!EDGES.includes(text)) await this.begin();
-    if (this.isReleased) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
-    return super.query(text, ...(rest as []));
-  }
-
-  override async stream(...args: Parameters<PostgresQueryRunner['stream']>): ReturnType<PostgresQueryRunner['stream']> {
-    await this.begin();
-    return super.stream(...args);
-  }
-
-  override async startTransaction(isolationLevel?: unknown): Promise<void> {
-    if (isolationLevel)
-      throw new Error('A transaction within a unit of work is a savepoint, and cannot have an isolation level.');
-    await this.begin();
-    await super.startTransaction();
-  }
-
-  /** Refuses every statement from now on: work that nobody awaited must not begin a transaction nobody ends. */
-  refuseMore(): void {
-    this.isOver = true;
-  }
-
-  async commitAll(): Promise<void> {
-    await this.beginning;
-    this.refuseMore();
-    if (!this.hasBegun) return;
-    if (this.transactionDepth > 1) {
-      throw new Error('A unit of work ended before a part of it did: await everything it does.');
-    }
-    await this.commitTransaction();
-  }
-
-  async rollBackAll(): Promise<void> {
-    if (!this.beginning) return;
-    await this.beginning.catch(() => undefined); // a transaction may have begun, and then failed to switch
-    this.transactionDepth = 1; // whatever savepoints there are go with it
-    try {
-      await this.rollbackTransaction();
-    } finally {
-      this.beginning = undefined;
-    }
-  }
-
-  private async begin(): Promise<void> {
-    if (!this.isOver) await (this.beginning ??= super.startTransaction());
-    if (this.isOver) throw new Error('This unit of work is over: await everything it does.');
   }
 }
