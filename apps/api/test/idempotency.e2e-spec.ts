@@ -5,12 +5,16 @@ import { startApi, TestApi } from '@app/testing';
 
 describe('Idempotency-Key', () => {
   let api: TestApi;
-  beforeAll(async () => { api = await startApi(); });
+  beforeAll(async () => {
+    api = await startApi();
+  });
   afterAll(() => api.close());
 
   it('runs one of 50 parallel requests, and answers all alike', async () => {
     const [key, book] = [randomUUID(), aBook()];
-    const answers = await Promise.all(Array.from({ length: 50 }, () => api.http.post('/api/v1/books').set('Idempotency-Key', key).send(book)));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => api.http.post('/api/v1/books').set('Idempotency-Key', key).send(book)),
+    );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(new Set(answers.map(({ headers }) => headers.location)).size).toBe(1);

@@ -8,6 +8,10 @@ export interface Model {
   table: string;
   /** Every field of its read shape. */
   fields: string[];
+  /** Those of them that only the system writes. */
+  readOnly: string[];
+  /** Deleting only hides its records. */
+  isSoftDelete?: boolean;
   naturalKey: string[];
   /** A text that must be there, and can be changed freely unless it is the natural key. */
   mandatory: string;
@@ -26,11 +30,14 @@ export type Values = Record<string, any>;
 /** The values of a new record; each call another natural key. */
 export type Maker = (values?: Values) => Values;
 
+const SYSTEM = ['id', 'createdAt', 'updatedAt', 'version'];
+
 export const books: Model = {
   path: '/api/v1/books',
   name: 'Book',
   table: 'book',
   fields: ['id', 'createdAt', 'updatedAt', 'version', 'identifier', 'name', 'author', 'releaseYear', 'averageRating'],
+  readOnly: [...SYSTEM, 'averageRating'],
   naturalKey: ['identifier'],
   mandatory: 'name',
   beyondKey: 'author',
@@ -44,7 +51,9 @@ export const critics: Model = {
   path: '/api/v1/critics',
   name: 'Critic',
   table: 'critic',
-  fields: ['id', 'createdAt', 'updatedAt', 'version', 'username', 'name', 'bio'],
+  fields: ['id', 'createdAt', 'updatedAt', 'version', 'username', 'name', 'bio', 'deletedAt'],
+  readOnly: [...SYSTEM, 'deletedAt'],
+  isSoftDelete: true,
   naturalKey: ['username'],
   mandatory: 'username',
   nullable: 'bio',
@@ -58,6 +67,7 @@ export const reviews: Model = {
   name: 'Review',
   table: 'review',
   fields: ['id', 'createdAt', 'updatedAt', 'version', 'title', 'criticId', 'bookId', 'rating', 'body'],
+  readOnly: SYSTEM,
   naturalKey: ['criticId', 'bookId'],
   mandatory: 'title',
   beyondKey: 'rating',

@@ -46,7 +46,14 @@ afterAll(async () => {
 
 // What is newest: added to here with every migration.
 const PLATFORM = ['CreateTenant', 'CreateKey'];
-const TENANT = ['CreateBook', 'CreateCritic', 'CreateReview', 'SearchCritic'];
+const TENANT = [
+  'CreateBook',
+  'CreateCritic',
+  'CreateReview',
+  'SearchCritic',
+  'CreateIdempotencyKey',
+  'SoftDeleteCritic',
+];
 const [newest, before] = TENANT.toReversed();
 const allRun = (names: string[]) => names.map((name) => ` {2}\\[X\\] ${name}\\d+\n`).join('');
 const reverted = new RegExp(`${newest}\\d+ has been reverted`);

@@ -19,19 +19,21 @@ import type { FastifyReply } from 'fastify';
 import { DeepPartial } from 'typeorm';
 import { BaseEntity, currentUnit } from '@app/database';
 import { answerBulk, BulkAnswer } from './writing/bulk-answer';
-import { BulkQueryDto, BulkResultDto, IdsDto } from './crud.dto';
-import { Change, CrudService } from './crud.service';
-import { Documents, MayPrefer } from './documents';
+import { BulkQueryDto, BulkResultDto, CountDto, IdsDto } from './crud.dto';
+import { CrudService } from './crud.service';
+import { Documents, MayPrefer, When } from './documents';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor';
 import { IdPipe } from './input/id.pipe';
 import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
 import { refuseLostRoutes } from './lost-routes';
 import { Conditional, type Conditions, RequiredPipe, TakesIfMatch, TakesIfNoneMatch } from './writing/conditions';
-import { requireNaturalKey } from './writing/natural-key';
+import { isSoftDelete, requireNaturalKey } from './writing/natural-key';
+import { Change } from './writing/record-writer';
 import { listFieldsOf } from './reading/list-fields';
-import { oneParameters, pageParameters } from './reading/list-parameters';
-import type { OneQuery, PageQuery } from './reading/list-query';
+import { deleteParameters, flag, oneParameters, pageParameters } from './reading/list-parameters';
+import type { DeleteMatchingQuery, DeleteQuery, OneQuery, PageQuery } from './reading/list-query';
 import { Parameters } from './reading/parameters';
+import { Problem } from './problem/problem';
 import { RecordHeadersInterceptor } from './record-headers.interceptor';
 import {
   bulkResultOf,
@@ -61,7 +63,11 @@ export function CrudController<
   const lists = listFieldsOf(Entity, shapes.read, shapes.lists);
   const fields = lists.all as (keyof R & keyof E)[];
   const included = new Map(lists.include.map((name) => [name, fieldsOf(shapeOfField(shapes.read, name))]));
-  const [pageQuery, oneQuery] = [new Parameters(pageParameters(lists)), new Parameters(oneParameters(lists))];
+  const isSoft = isSoftDelete(Entity);
+  const pageQuery = new Parameters(pageParameters(lists));
+  const oneQuery = new Parameters(oneParameters(lists));
+  const deleteQuery = new Parameters(isSoft ? [flag('purge', 'For good, even if it is deleted already.')] : []);
+  const deleteMatchingQuery = new Parameters(deleteParameters(lists));
 
   @UseInterceptors(IdempotencyInterceptor, RecordHeadersInterceptor)
   abstract class Routes {
@@ -128,8 +134,28 @@ export function CrudController<
     @HttpCode(HttpStatus.NO_CONTENT)
     @TakesIfMatch()
     @Documents(`Delete one ${name}`, { 204: undefined }, [400, 404, 409, 412])
-    async deleteOne(@Param('id', IdPipe) id: string, @Conditional() conditions: Conditions): Promise<void> {
-      await this.service.deleteOne(id, conditions);
+    @deleteQuery.documented()
+    async deleteOne(
+      @Param('id', IdPipe) id: string,
+      @Conditional() conditions: Conditions,
+      @Query(deleteQuery) { purge }: DeleteQuery = {},
+    ): Promise<void> {
+      await this.service.deleteOne(id, { ...conditions, purge });
+    }
+
+    @Delete()
+    @Documents(`Delete all ${name} records that match a filter`, { 200: CountDto }, [400, 409, 422])
+    @deleteMatchingQuery.documented()
+    async deleteMatching(@Query(deleteMatchingQuery) query: DeleteMatchingQuery): Promise<CountDto> {
+      if (!query.filter && query.confirm !== 'all') throw refuseToDeleteAll();
+      if (query.dryRun) currentUnit().keepNothing();
+      return { count: await this.service.deleteMatching(query, query) };
+    }
+
+    @When(isSoft, Post(':id/restore'), HttpCode(HttpStatus.OK), TakesIfMatch())
+    @When(isSoft, Documents(`Restore a deleted ${name}`, { 200: shapes.read }, [400, 404, 409, 412]))
+    async restoreOne(@Param('id', IdPipe) id: string, @Conditional() conditions: Conditions): Promise<R> {
+      return this.toDto(await this.service.restoreOne(id, conditions));
     }
 
     @Post('bulk')
@@ -246,3 +272,13 @@ function picked(record: unknown, fields: string[]): object | null {
   if (!record) return null;
   return Object.fromEntries(fields.map((field) => [field, (record as Record<string, unknown>)[field]]));
 }
+
+const refuseToDeleteAll = (): Problem =>
+  Problem.of([
+    {
+      status: 400,
+      code: 'confirm_required',
+      pointer: '/confirm',
+      detail: 'Without a filter all records would go: say confirm=all if that is meant.',
+    },
+  ]);

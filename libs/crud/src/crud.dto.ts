@@ -22,6 +22,23 @@ export class RecordDto {
 /** `true` or `false` as a query parameter spells it. */
 const Flag = () => Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value));
 
+/** What a record shows besides when its model has soft delete. */
+export class SoftDeleteDto {
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'When it was deleted; null while it is not.',
+  })
+  deletedAt: Date | null;
+}
+
+/** How many records a request was about. */
+export class CountDto {
+  @ApiProperty({ type: 'integer', example: 2 })
+  count: number;
+}
+
 /** How a bulk request is to be carried out. */
 export class BulkQueryDto {
   /** `atomic`: all items or none. `partial`: each item that can be written is, and the answer is 207. */

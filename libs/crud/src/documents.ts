@@ -24,6 +24,10 @@ export function Documents(
   );
 }
 
+/** Decorates a method only if `condition` holds: for routes that some models have and others do not. */
+export const When = (condition: boolean, ...decorators: MethodDecorator[]): MethodDecorator =>
+  applyDecorators(...(condition ? decorators : []));
+
 /** Lets a bulk request ask for the records themselves. */
 export const MayPrefer = (): MethodDecorator =>
   ApiHeader({

@@ -1,4 +1,12 @@
-import { BeforeInsert, CreateDateColumn, PrimaryColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
+import {
+  BeforeInsert,
+  CreateDateColumn,
+  DeleteDateColumn,
+  Index,
+  PrimaryColumn,
+  UpdateDateColumn,
+  VersionColumn,
+} from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 
 /** What every record has: an id made by the application, two times, and a version that moves with every change. */
@@ -22,3 +30,17 @@ export abstract class BaseEntity {
     this.id ??= uuidv7();
   }
 }
+
+/** A record that can be deleted and restored. Deleted, it is hidden and its keys are free, but what refers to it still does. */
+export abstract class SoftDeleteEntity extends BaseEntity {
+  @DeleteDateColumn({ type: 'timestamptz', precision: 3 })
+  deletedAt: Date | null;
+}
+
+/** A key that no two records share which are not deleted: what @Unique is to other entities. The second index finds the deleted. */
+export const UniqueWhileLive =
+  (name: string, properties: string[]): ClassDecorator =>
+  (target) => {
+    Index(`${name}_Deleted`, properties, { where: 'deleted_at IS NOT NULL' })(target);
+    Index(name, properties, { unique: true, where: 'deleted_at IS NULL' })(target);
+  };

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses } from './types.gen';
+import type { BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -68,6 +68,13 @@ export class Books extends HeyApiClient {
      */
     public readByIdentifier<ThrowOnError extends boolean = false>(options: Options<BooksReadByIdentifierData, ThrowOnError>): RequestResult<BooksReadByIdentifierResponses, BooksReadByIdentifierErrors, ThrowOnError> {
         return (options.client ?? this.client).get<BooksReadByIdentifierResponses, BooksReadByIdentifierErrors, ThrowOnError>({ url: '/api/v1/books/by-identifier/{identifier}', ...options });
+    }
+    
+    /**
+     * Delete all Book records that match a filter
+     */
+    public deleteMatching<ThrowOnError extends boolean = false>(options?: Options<BooksDeleteMatchingData, ThrowOnError>): RequestResult<BooksDeleteMatchingResponses, BooksDeleteMatchingErrors, ThrowOnError> {
+        return (options?.client ?? this.client).delete<BooksDeleteMatchingResponses, BooksDeleteMatchingErrors, ThrowOnError>({ url: '/api/v1/books', ...options });
     }
     
     /**
@@ -206,6 +213,13 @@ export class Books extends HeyApiClient {
 
 export class Critics extends HeyApiClient {
     /**
+     * Delete all Critic records that match a filter
+     */
+    public deleteMatching<ThrowOnError extends boolean = false>(options?: Options<CriticsDeleteMatchingData, ThrowOnError>): RequestResult<CriticsDeleteMatchingResponses, CriticsDeleteMatchingErrors, ThrowOnError> {
+        return (options?.client ?? this.client).delete<CriticsDeleteMatchingResponses, CriticsDeleteMatchingErrors, ThrowOnError>({ url: '/api/v1/critics', ...options });
+    }
+    
+    /**
      * Read a page of Critic records
      */
     public readPage<ThrowOnError extends boolean = false>(options?: Options<CriticsReadPageData, ThrowOnError>): RequestResult<CriticsReadPageResponses, CriticsReadPageErrors, ThrowOnError> {
@@ -266,6 +280,13 @@ export class Critics extends HeyApiClient {
                 ...options.headers
             }
         });
+    }
+    
+    /**
+     * Restore a deleted Critic
+     */
+    public restoreOne<ThrowOnError extends boolean = false>(options: Options<CriticsRestoreOneData, ThrowOnError>): RequestResult<CriticsRestoreOneResponses, CriticsRestoreOneErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CriticsRestoreOneResponses, CriticsRestoreOneErrors, ThrowOnError>({ url: '/api/v1/critics/{id}/restore', ...options });
     }
     
     /**
@@ -340,6 +361,13 @@ export class Critics extends HeyApiClient {
 }
 
 export class Reviews extends HeyApiClient {
+    /**
+     * Delete all Review records that match a filter
+     */
+    public deleteMatching<ThrowOnError extends boolean = false>(options?: Options<ReviewsDeleteMatchingData, ThrowOnError>): RequestResult<ReviewsDeleteMatchingResponses, ReviewsDeleteMatchingErrors, ThrowOnError> {
+        return (options?.client ?? this.client).delete<ReviewsDeleteMatchingResponses, ReviewsDeleteMatchingErrors, ThrowOnError>({ url: '/api/v1/reviews', ...options });
+    }
+    
     /**
      * Read a page of Review records
      */

@@ -151,6 +151,10 @@ export type UpdateBookDto = {
     author?: string;
 };
 
+export type CountDto = {
+    count: number;
+};
+
 export type ItemProblemDto = {
     code: string;
     detail: string;
@@ -246,6 +250,10 @@ export type CriticDto = {
      * What they say of themselves.
      */
     bio: string | null;
+    /**
+     * When it was deleted; null while it is not.
+     */
+    deletedAt: string | null;
     createdAt: string;
     /**
      * When it last changed.
@@ -834,6 +842,392 @@ export type BooksReadByIdentifierResponses = {
 
 export type BooksReadByIdentifierResponse = BooksReadByIdentifierResponses[keyof BooksReadByIdentifierResponses];
 
+export type BooksDeleteMatchingData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Delete nothing if more records than that match.
+         */
+        maxAffected?: number;
+        /**
+         * Must be said to delete without a filter.
+         */
+        confirm?: 'all';
+        /**
+         * Answers as if they were deleted, and deletes nothing.
+         */
+        dryRun?: boolean;
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * identifier is this.
+         */
+        'filter[identifier][eq]'?: string;
+        /**
+         * identifier is not this, or is null.
+         */
+        'filter[identifier][ne]'?: string;
+        /**
+         * identifier is one of these.
+         */
+        'filter[identifier][in]'?: Array<string>;
+        /**
+         * identifier is none of these, or is null.
+         */
+        'filter[identifier][nin]'?: Array<string>;
+        /**
+         * identifier is more than this.
+         */
+        'filter[identifier][gt]'?: string;
+        /**
+         * identifier is this or more.
+         */
+        'filter[identifier][gte]'?: string;
+        /**
+         * identifier is less than this.
+         */
+        'filter[identifier][lt]'?: string;
+        /**
+         * identifier is this or less.
+         */
+        'filter[identifier][lte]'?: string;
+        /**
+         * identifier lies between these two, or is one of them.
+         */
+        'filter[identifier][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * author is this.
+         */
+        'filter[author][eq]'?: string;
+        /**
+         * author is not this, or is null.
+         */
+        'filter[author][ne]'?: string;
+        /**
+         * author is one of these.
+         */
+        'filter[author][in]'?: Array<string>;
+        /**
+         * author is none of these, or is null.
+         */
+        'filter[author][nin]'?: Array<string>;
+        /**
+         * author is more than this.
+         */
+        'filter[author][gt]'?: string;
+        /**
+         * author is this or more.
+         */
+        'filter[author][gte]'?: string;
+        /**
+         * author is less than this.
+         */
+        'filter[author][lt]'?: string;
+        /**
+         * author is this or less.
+         */
+        'filter[author][lte]'?: string;
+        /**
+         * author lies between these two, or is one of them.
+         */
+        'filter[author][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * releaseYear is this.
+         */
+        'filter[releaseYear][eq]'?: number;
+        /**
+         * releaseYear is not this, or is null.
+         */
+        'filter[releaseYear][ne]'?: number;
+        /**
+         * releaseYear is one of these.
+         */
+        'filter[releaseYear][in]'?: Array<number>;
+        /**
+         * releaseYear is none of these, or is null.
+         */
+        'filter[releaseYear][nin]'?: Array<number>;
+        /**
+         * releaseYear is more than this.
+         */
+        'filter[releaseYear][gt]'?: number;
+        /**
+         * releaseYear is this or more.
+         */
+        'filter[releaseYear][gte]'?: number;
+        /**
+         * releaseYear is less than this.
+         */
+        'filter[releaseYear][lt]'?: number;
+        /**
+         * releaseYear is this or less.
+         */
+        'filter[releaseYear][lte]'?: number;
+        /**
+         * releaseYear lies between these two, or is one of them.
+         */
+        'filter[releaseYear][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * releaseYear is null, or with false: is not.
+         */
+        'filter[releaseYear][null]'?: boolean;
+        /**
+         * averageRating is this.
+         */
+        'filter[averageRating][eq]'?: number;
+        /**
+         * averageRating is not this, or is null.
+         */
+        'filter[averageRating][ne]'?: number;
+        /**
+         * averageRating is one of these.
+         */
+        'filter[averageRating][in]'?: Array<number>;
+        /**
+         * averageRating is none of these, or is null.
+         */
+        'filter[averageRating][nin]'?: Array<number>;
+        /**
+         * averageRating is more than this.
+         */
+        'filter[averageRating][gt]'?: number;
+        /**
+         * averageRating is this or more.
+         */
+        'filter[averageRating][gte]'?: number;
+        /**
+         * averageRating is less than this.
+         */
+        'filter[averageRating][lt]'?: number;
+        /**
+         * averageRating is this or less.
+         */
+        'filter[averageRating][lte]'?: number;
+        /**
+         * averageRating lies between these two, or is one of them.
+         */
+        'filter[averageRating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * averageRating is null, or with false: is not.
+         */
+        'filter[averageRating][null]'?: boolean;
+    };
+    url: '/api/v1/books';
+};
+
+export type BooksDeleteMatchingErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type BooksDeleteMatchingError = BooksDeleteMatchingErrors[keyof BooksDeleteMatchingErrors];
+
+export type BooksDeleteMatchingResponses = {
+    /**
+     * Done.
+     */
+    200: CountDto;
+};
+
+export type BooksDeleteMatchingResponse = BooksDeleteMatchingResponses[keyof BooksDeleteMatchingResponses];
+
 export type BooksReadPageData = {
     body?: never;
     path?: never;
@@ -1271,6 +1665,16 @@ export type BooksCreateOneResponse = BooksCreateOneResponses[keyof BooksCreateOn
 
 export type BooksUpsertOneData = {
     body: UpsertBookDto;
+    headers?: {
+        /**
+         * With *: create, never change; else 412.
+         */
+        'If-None-Match'?: string;
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/books';
@@ -1285,6 +1689,10 @@ export type BooksUpsertOneErrors = {
      * In conflict with another record: `unique` or `still_referenced`.
      */
     409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
     /**
      * The body or the list in it is too large.
      */
@@ -1320,6 +1728,12 @@ export type BooksUpsertOneResponse = BooksUpsertOneResponses[keyof BooksUpsertOn
 
 export type BooksDeleteOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -1341,6 +1755,10 @@ export type BooksDeleteOneErrors = {
      */
     409: ProblemDto;
     /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
      * Whatever else went wrong.
      */
     default: ProblemDto;
@@ -1359,6 +1777,12 @@ export type BooksDeleteOneResponse = BooksDeleteOneResponses[keyof BooksDeleteOn
 
 export type BooksReadOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag of what the client has; if the record still has it, the answer is 304.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -1399,6 +1823,12 @@ export type BooksReadOneResponse = BooksReadOneResponses[keyof BooksReadOneRespo
 
 export type BooksUpdateOneData = {
     body: UpdateBookDto;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -1420,6 +1850,10 @@ export type BooksUpdateOneErrors = {
      */
     409: ProblemDto;
     /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
      * The body or the list in it is too large.
      */
     413: ProblemDto;
@@ -1431,6 +1865,10 @@ export type BooksUpdateOneErrors = {
      * The values are not acceptable; errors names each.
      */
     422: ProblemDto;
+    /**
+     * It must be said which version is changed: If-Match.
+     */
+    428: ProblemDto;
     /**
      * Whatever else went wrong.
      */
@@ -1484,7 +1922,7 @@ export type BooksUpdateManyErrors = {
      */
     409: ProblemDto;
     /**
-     * The record has changed meanwhile.
+     * The record is not as the request demands; `ETag` says which version it is.
      */
     412: ProblemDto;
     /**
@@ -1751,34 +2189,22 @@ export type BooksReadManyResponses = {
 
 export type BooksReadManyResponse = BooksReadManyResponses[keyof BooksReadManyResponses];
 
-export type CriticsReadPageData = {
+export type CriticsDeleteMatchingData = {
     body?: never;
     path?: never;
     query?: {
         /**
-         * How many records to read at most.
+         * Delete nothing if more records than that match.
          */
-        limit?: number;
+        maxAffected?: number;
         /**
-         * How many records to pass over; for long lists use `cursor`.
+         * Must be said to delete without a filter.
          */
-        offset?: number;
+        confirm?: 'all';
         /**
-         * The `nextCursor` of the page before, with the same sort and filter.
+         * Answers as if they were deleted, and deletes nothing.
          */
-        cursor?: string;
-        /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, username, name, bio.
-         */
-        sort?: string;
-        /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, createdAt, updatedAt, username.
-         */
-        fields?: string;
-        /**
-         * Whether to count all records: `estimated` costs the same for any number.
-         */
-        count?: 'none' | 'exact' | 'estimated';
+        dryRun?: boolean;
         /**
          * id is this.
          */
@@ -1912,6 +2338,424 @@ export type CriticsReadPageData = {
             number,
             number
         ];
+        /**
+         * deletedAt is this.
+         */
+        'filter[deletedAt][eq]'?: string;
+        /**
+         * deletedAt is not this, or is null.
+         */
+        'filter[deletedAt][ne]'?: string;
+        /**
+         * deletedAt is one of these.
+         */
+        'filter[deletedAt][in]'?: Array<string>;
+        /**
+         * deletedAt is none of these, or is null.
+         */
+        'filter[deletedAt][nin]'?: Array<string>;
+        /**
+         * deletedAt is more than this.
+         */
+        'filter[deletedAt][gt]'?: string;
+        /**
+         * deletedAt is this or more.
+         */
+        'filter[deletedAt][gte]'?: string;
+        /**
+         * deletedAt is less than this.
+         */
+        'filter[deletedAt][lt]'?: string;
+        /**
+         * deletedAt is this or less.
+         */
+        'filter[deletedAt][lte]'?: string;
+        /**
+         * deletedAt lies between these two, or is one of them.
+         */
+        'filter[deletedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * deletedAt is null, or with false: is not.
+         */
+        'filter[deletedAt][null]'?: boolean;
+        /**
+         * username is this.
+         */
+        'filter[username][eq]'?: string;
+        /**
+         * username is not this, or is null.
+         */
+        'filter[username][ne]'?: string;
+        /**
+         * username is one of these.
+         */
+        'filter[username][in]'?: Array<string>;
+        /**
+         * username is none of these, or is null.
+         */
+        'filter[username][nin]'?: Array<string>;
+        /**
+         * username is more than this.
+         */
+        'filter[username][gt]'?: string;
+        /**
+         * username is this or more.
+         */
+        'filter[username][gte]'?: string;
+        /**
+         * username is less than this.
+         */
+        'filter[username][lt]'?: string;
+        /**
+         * username is this or less.
+         */
+        'filter[username][lte]'?: string;
+        /**
+         * username lies between these two, or is one of them.
+         */
+        'filter[username][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name matches this pattern, in which % stands for any text and _ for any character.
+         */
+        'filter[name][like]'?: string;
+        /**
+         * name matches this pattern in upper or lower case, in which % stands for any text and _ for any character.
+         */
+        'filter[name][ilike]'?: string;
+        /**
+         * name is null, or with false: is not.
+         */
+        'filter[name][null]'?: boolean;
+        /**
+         * bio is this.
+         */
+        'filter[bio][eq]'?: string;
+        /**
+         * bio is not this, or is null.
+         */
+        'filter[bio][ne]'?: string;
+        /**
+         * bio is one of these.
+         */
+        'filter[bio][in]'?: Array<string>;
+        /**
+         * bio is none of these, or is null.
+         */
+        'filter[bio][nin]'?: Array<string>;
+        /**
+         * bio is more than this.
+         */
+        'filter[bio][gt]'?: string;
+        /**
+         * bio is this or more.
+         */
+        'filter[bio][gte]'?: string;
+        /**
+         * bio is less than this.
+         */
+        'filter[bio][lt]'?: string;
+        /**
+         * bio is this or less.
+         */
+        'filter[bio][lte]'?: string;
+        /**
+         * bio lies between these two, or is one of them.
+         */
+        'filter[bio][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * bio is null, or with false: is not.
+         */
+        'filter[bio][null]'?: boolean;
+    };
+    url: '/api/v1/critics';
+};
+
+export type CriticsDeleteMatchingErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type CriticsDeleteMatchingError = CriticsDeleteMatchingErrors[keyof CriticsDeleteMatchingErrors];
+
+export type CriticsDeleteMatchingResponses = {
+    /**
+     * Done.
+     */
+    200: CountDto;
+};
+
+export type CriticsDeleteMatchingResponse = CriticsDeleteMatchingResponses[keyof CriticsDeleteMatchingResponses];
+
+export type CriticsReadPageData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many records to read at most.
+         */
+        limit?: number;
+        /**
+         * How many records to pass over; for long lists use `cursor`.
+         */
+        offset?: number;
+        /**
+         * The `nextCursor` of the page before, with the same sort and filter.
+         */
+        cursor?: string;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, deletedAt, username, name, bio.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
+         */
+        fields?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * Whether deleted records are in the list; without: not.
+         */
+        deleted?: 'exclude' | 'include' | 'only';
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * deletedAt is this.
+         */
+        'filter[deletedAt][eq]'?: string;
+        /**
+         * deletedAt is not this, or is null.
+         */
+        'filter[deletedAt][ne]'?: string;
+        /**
+         * deletedAt is one of these.
+         */
+        'filter[deletedAt][in]'?: Array<string>;
+        /**
+         * deletedAt is none of these, or is null.
+         */
+        'filter[deletedAt][nin]'?: Array<string>;
+        /**
+         * deletedAt is more than this.
+         */
+        'filter[deletedAt][gt]'?: string;
+        /**
+         * deletedAt is this or more.
+         */
+        'filter[deletedAt][gte]'?: string;
+        /**
+         * deletedAt is less than this.
+         */
+        'filter[deletedAt][lt]'?: string;
+        /**
+         * deletedAt is this or less.
+         */
+        'filter[deletedAt][lte]'?: string;
+        /**
+         * deletedAt lies between these two, or is one of them.
+         */
+        'filter[deletedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * deletedAt is null, or with false: is not.
+         */
+        'filter[deletedAt][null]'?: boolean;
         /**
          * username is this.
          */
@@ -2118,6 +2962,16 @@ export type CriticsCreateOneResponse = CriticsCreateOneResponses[keyof CriticsCr
 
 export type CriticsUpsertOneData = {
     body: UpsertCriticDto;
+    headers?: {
+        /**
+         * With *: create, never change; else 412.
+         */
+        'If-None-Match'?: string;
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/critics';
@@ -2132,6 +2986,10 @@ export type CriticsUpsertOneErrors = {
      * In conflict with another record: `unique` or `still_referenced`.
      */
     409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
     /**
      * The body or the list in it is too large.
      */
@@ -2167,10 +3025,21 @@ export type CriticsUpsertOneResponse = CriticsUpsertOneResponses[keyof CriticsUp
 
 export type CriticsDeleteOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * For good, even if it is deleted already.
+         */
+        purge?: boolean;
+    };
     url: '/api/v1/critics/{id}';
 };
 
@@ -2187,6 +3056,10 @@ export type CriticsDeleteOneErrors = {
      * In conflict with another record: `unique` or `still_referenced`.
      */
     409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
     /**
      * Whatever else went wrong.
      */
@@ -2206,12 +3079,18 @@ export type CriticsDeleteOneResponse = CriticsDeleteOneResponses[keyof CriticsDe
 
 export type CriticsReadOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag of what the client has; if the record still has it, the answer is 304.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         id: string;
     };
     query?: {
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, createdAt, updatedAt, username.
+         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
          */
         fields?: string;
     };
@@ -2246,6 +3125,12 @@ export type CriticsReadOneResponse = CriticsReadOneResponses[keyof CriticsReadOn
 
 export type CriticsUpdateOneData = {
     body: UpdateCriticDto;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -2267,6 +3152,10 @@ export type CriticsUpdateOneErrors = {
      */
     409: ProblemDto;
     /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
      * The body or the list in it is too large.
      */
     413: ProblemDto;
@@ -2278,6 +3167,10 @@ export type CriticsUpdateOneErrors = {
      * The values are not acceptable; errors names each.
      */
     422: ProblemDto;
+    /**
+     * It must be said which version is changed: If-Match.
+     */
+    428: ProblemDto;
     /**
      * Whatever else went wrong.
      */
@@ -2294,6 +3187,55 @@ export type CriticsUpdateOneResponses = {
 };
 
 export type CriticsUpdateOneResponse = CriticsUpdateOneResponses[keyof CriticsUpdateOneResponses];
+
+export type CriticsRestoreOneData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/critics/{id}/restore';
+};
+
+export type CriticsRestoreOneErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * There is no such record.
+     */
+    404: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type CriticsRestoreOneError = CriticsRestoreOneErrors[keyof CriticsRestoreOneErrors];
+
+export type CriticsRestoreOneResponses = {
+    /**
+     * Done.
+     */
+    200: CriticDto;
+};
+
+export type CriticsRestoreOneResponse = CriticsRestoreOneResponses[keyof CriticsRestoreOneResponses];
 
 export type CriticsUpdateManyData = {
     body: Array<UpdateCriticWithIdDto>;
@@ -2331,7 +3273,7 @@ export type CriticsUpdateManyErrors = {
      */
     409: ProblemDto;
     /**
-     * The record has changed meanwhile.
+     * The record is not as the request demands; `ETag` says which version it is.
      */
     412: ProblemDto;
     /**
@@ -2597,6 +3539,342 @@ export type CriticsReadManyResponses = {
 };
 
 export type CriticsReadManyResponse = CriticsReadManyResponses[keyof CriticsReadManyResponses];
+
+export type ReviewsDeleteMatchingData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Delete nothing if more records than that match.
+         */
+        maxAffected?: number;
+        /**
+         * Must be said to delete without a filter.
+         */
+        confirm?: 'all';
+        /**
+         * Answers as if they were deleted, and deletes nothing.
+         */
+        dryRun?: boolean;
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * title is this.
+         */
+        'filter[title][eq]'?: string;
+        /**
+         * title is not this, or is null.
+         */
+        'filter[title][ne]'?: string;
+        /**
+         * title is one of these.
+         */
+        'filter[title][in]'?: Array<string>;
+        /**
+         * title is none of these, or is null.
+         */
+        'filter[title][nin]'?: Array<string>;
+        /**
+         * title is more than this.
+         */
+        'filter[title][gt]'?: string;
+        /**
+         * title is this or more.
+         */
+        'filter[title][gte]'?: string;
+        /**
+         * title is less than this.
+         */
+        'filter[title][lt]'?: string;
+        /**
+         * title is this or less.
+         */
+        'filter[title][lte]'?: string;
+        /**
+         * title lies between these two, or is one of them.
+         */
+        'filter[title][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * criticId is this.
+         */
+        'filter[criticId][eq]'?: string;
+        /**
+         * criticId is not this, or is null.
+         */
+        'filter[criticId][ne]'?: string;
+        /**
+         * criticId is one of these.
+         */
+        'filter[criticId][in]'?: Array<string>;
+        /**
+         * criticId is none of these, or is null.
+         */
+        'filter[criticId][nin]'?: Array<string>;
+        /**
+         * bookId is this.
+         */
+        'filter[bookId][eq]'?: string;
+        /**
+         * bookId is not this, or is null.
+         */
+        'filter[bookId][ne]'?: string;
+        /**
+         * bookId is one of these.
+         */
+        'filter[bookId][in]'?: Array<string>;
+        /**
+         * bookId is none of these, or is null.
+         */
+        'filter[bookId][nin]'?: Array<string>;
+        /**
+         * rating is this.
+         */
+        'filter[rating][eq]'?: number;
+        /**
+         * rating is not this, or is null.
+         */
+        'filter[rating][ne]'?: number;
+        /**
+         * rating is one of these.
+         */
+        'filter[rating][in]'?: Array<number>;
+        /**
+         * rating is none of these, or is null.
+         */
+        'filter[rating][nin]'?: Array<number>;
+        /**
+         * rating is more than this.
+         */
+        'filter[rating][gt]'?: number;
+        /**
+         * rating is this or more.
+         */
+        'filter[rating][gte]'?: number;
+        /**
+         * rating is less than this.
+         */
+        'filter[rating][lt]'?: number;
+        /**
+         * rating is this or less.
+         */
+        'filter[rating][lte]'?: number;
+        /**
+         * rating lies between these two, or is one of them.
+         */
+        'filter[rating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * body is this.
+         */
+        'filter[body][eq]'?: string;
+        /**
+         * body is not this, or is null.
+         */
+        'filter[body][ne]'?: string;
+        /**
+         * body is one of these.
+         */
+        'filter[body][in]'?: Array<string>;
+        /**
+         * body is none of these, or is null.
+         */
+        'filter[body][nin]'?: Array<string>;
+        /**
+         * body is more than this.
+         */
+        'filter[body][gt]'?: string;
+        /**
+         * body is this or more.
+         */
+        'filter[body][gte]'?: string;
+        /**
+         * body is less than this.
+         */
+        'filter[body][lt]'?: string;
+        /**
+         * body is this or less.
+         */
+        'filter[body][lte]'?: string;
+        /**
+         * body lies between these two, or is one of them.
+         */
+        'filter[body][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * body is null, or with false: is not.
+         */
+        'filter[body][null]'?: boolean;
+    };
+    url: '/api/v1/reviews';
+};
+
+export type ReviewsDeleteMatchingErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsDeleteMatchingError = ReviewsDeleteMatchingErrors[keyof ReviewsDeleteMatchingErrors];
+
+export type ReviewsDeleteMatchingResponses = {
+    /**
+     * Done.
+     */
+    200: CountDto;
+};
+
+export type ReviewsDeleteMatchingResponse = ReviewsDeleteMatchingResponses[keyof ReviewsDeleteMatchingResponses];
 
 export type ReviewsReadPageData = {
     body?: never;
@@ -2989,6 +4267,16 @@ export type ReviewsCreateOneResponse = ReviewsCreateOneResponses[keyof ReviewsCr
 
 export type ReviewsUpsertOneData = {
     body: UpsertReviewDto;
+    headers?: {
+        /**
+         * With *: create, never change; else 412.
+         */
+        'If-None-Match'?: string;
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/reviews';
@@ -3003,6 +4291,10 @@ export type ReviewsUpsertOneErrors = {
      * In conflict with another record: `unique` or `still_referenced`.
      */
     409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
     /**
      * The body or the list in it is too large.
      */
@@ -3038,6 +4330,12 @@ export type ReviewsUpsertOneResponse = ReviewsUpsertOneResponses[keyof ReviewsUp
 
 export type ReviewsDeleteOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -3059,6 +4357,10 @@ export type ReviewsDeleteOneErrors = {
      */
     409: ProblemDto;
     /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
      * Whatever else went wrong.
      */
     default: ProblemDto;
@@ -3077,6 +4379,12 @@ export type ReviewsDeleteOneResponse = ReviewsDeleteOneResponses[keyof ReviewsDe
 
 export type ReviewsReadOneData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag of what the client has; if the record still has it, the answer is 304.
+         */
+        'If-None-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -3121,6 +4429,12 @@ export type ReviewsReadOneResponse = ReviewsReadOneResponses[keyof ReviewsReadOn
 
 export type ReviewsUpdateOneData = {
     body: UpdateReviewDto;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -3142,6 +4456,10 @@ export type ReviewsUpdateOneErrors = {
      */
     409: ProblemDto;
     /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
      * The body or the list in it is too large.
      */
     413: ProblemDto;
@@ -3153,6 +4471,10 @@ export type ReviewsUpdateOneErrors = {
      * The values are not acceptable; errors names each.
      */
     422: ProblemDto;
+    /**
+     * It must be said which version is changed: If-Match.
+     */
+    428: ProblemDto;
     /**
      * Whatever else went wrong.
      */
@@ -3206,7 +4528,7 @@ export type ReviewsUpdateManyErrors = {
      */
     409: ProblemDto;
     /**
-     * The record has changed meanwhile.
+     * The record is not as the request demands; `ETag` says which version it is.
      */
     412: ProblemDto;
     /**

@@ -1,5 +1,6 @@
 import { EntityMetadata } from 'typeorm';
 import { isDataError, postgresError, PostgresError } from '@app/database';
+import { uniqueKeysOf } from '../writing/natural-key';
 import { Cause } from './problem';
 
 export const taken = (properties: string[], base = ''): Cause => ({
@@ -59,9 +60,10 @@ const entityOf = ({ table }: PostgresError, entities: EntityMetadata[]) =>
   entities.find(({ tableName }) => tableName === table);
 
 const propertiesOfUnique = (error: PostgresError, entities: EntityMetadata[]) =>
-  entityOf(error, entities)
-    ?.uniques.find(({ name }) => name === error.constraint)
-    ?.columns.map(({ propertyName }) => propertyName);
+  [entityOf(error, entities) ?? []]
+    .flat()
+    .flatMap(uniqueKeysOf)
+    .find(({ name }) => name === error.constraint)?.properties;
 
 const propertiesOfForeignKey = (error: PostgresError, entities: EntityMetadata[]) =>
   entityOf(error, entities)

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { ColumnType, getMetadataArgsStorage } from 'typeorm';
 import { hasTrigram } from '@app/database';
 import { fieldsOf } from '../shapes';
+import { isSoftDelete } from '../writing/natural-key';
 
 /** What a condition of a filter compares by. */
 export type Operator = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'nin' | 'between' | 'like' | 'ilike' | 'null';
@@ -34,6 +35,8 @@ export interface ListFields {
   all: string[];
   /** The relations whose records an answer can include. */
   include: string[];
+  /** Whether lists may show what is deleted. */
+  isSoftDelete: boolean;
 }
 
 /** Throws, at boot, for a field in `lists` that is no scalar column of the read shape. */
@@ -48,6 +51,7 @@ export function listFieldsOf<R>(Entity: Type<unknown>, read: Type<R>, lists: Lis
     filter: chosen(lists.filter),
     all: shown.filter((name) => !relations.includes(name)),
     include: relations.filter((name) => shown.includes(name)),
+    isSoftDelete: isSoftDelete(Entity),
   };
 }
 

@@ -17,6 +17,17 @@ export const pageParameters = (fields: ListFields): Parameter[] => [
     ['none', 'exact', 'estimated'],
     'Whether to count all records: `estimated` costs the same for any number.',
   ),
+  ...(fields.isSoftDelete
+    ? [choice('deleted', ['exclude', 'include', 'only'], 'Whether deleted records are in the list; without: not.')]
+    : []),
+  ...filterParameters(fields.filter),
+];
+
+/** The parameters of the route that deletes what matches a filter. */
+export const deleteParameters = (fields: ListFields): Parameter[] => [
+  wholeNumber('maxAffected', [0, 1_000_000_000], undefined, 'Delete nothing if more records than that match.'),
+  choice('confirm', ['all'], 'Must be said to delete without a filter.'),
+  flag('dryRun', 'Answers as if they were deleted, and deletes nothing.'),
   ...filterParameters(fields.filter),
 ];
 

@@ -38,5 +38,17 @@ export interface PageQuery extends Selection {
   count?: 'none' | 'exact' | 'estimated';
 }
 
+/** Which records to delete, and what has to hold for that. */
+export interface DeleteMatchingQuery extends Selection {
+  confirm?: 'all';
+  maxAffected?: number;
+  dryRun?: boolean;
+}
+
+/** How to delete one record. */
+export interface DeleteQuery {
+  purge?: boolean;
+}
+
 /** What of one record to read. */
 export type OneQuery = Pick<PageQuery, 'fields' | 'include'>;

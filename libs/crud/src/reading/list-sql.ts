@@ -57,12 +57,17 @@ export class ListSql {
     };
   }
 
-  /** The record of `id`, with what it refers to. */
+  /** The record of `id`, with what it refers to; none that is deleted. */
   one(id: string, { fields, include = [] }: Pick<PageQuery, 'fields' | 'include'> = {}): Statement {
     const related = include.map((name) => this.related(name));
     const selected = [this.columns(fields, []), ...related.map(({ columns }) => columns)].join(', ');
     const joins = related.map(({ join }) => join).join(' ');
-    return { text: `SELECT ${selected} FROM ${this.sql.table} AS t ${joins} WHERE t.id = $1`, parameters: [id] };
+    const parameters = new Values();
+    const where = whereAll(this.conditions({ filter: [{ field: 'id', operator: 'eq', values: [id] }] }, parameters));
+    return {
+      text: `SELECT ${selected} FROM ${this.sql.table} AS t ${joins} ${where}`,
+      parameters: parameters.all,
+    };
   }
 
   /** All records of the selection, in no order. */
@@ -70,6 +75,25 @@ export class ListSql {
     const parameters = new Values();
     const where = whereAll(this.conditions(selection, parameters));
     return { text: `SELECT ${this.sql.columns} FROM ${this.sql.table} AS t ${where}`, parameters: parameters.all };
+  }
+
+  /** Deletes the selection, in the order of its ids, so that two such calls cannot deadlock; or hides it at the time `now`. */
+  delete(selection: Selection, now: Date): Statement {
+    const parameters = new Values();
+    const where = whereAll(this.conditions(selection, parameters));
+    const doomed = `WITH doomed AS (SELECT t.id FROM ${this.sql.table} AS t ${where} ORDER BY t.id FOR UPDATE)`;
+    const { deleteDateColumn } = this.metadata;
+    if (!deleteDateColumn)
+      return {
+        text: `${doomed} DELETE FROM ${this.sql.table} AS t USING doomed WHERE t.id = doomed.id`,
+        parameters: parameters.all,
+      };
+    const at = `${parameters.add(now)}::timestamptz`;
+    const hide = `${quote(deleteDateColumn.databaseName)} = ${at}, updated_at = ${at}, version = t.version + 1`;
+    return {
+      text: `${doomed} UPDATE ${this.sql.table} AS t SET ${hide} FROM doomed WHERE t.id = doomed.id`,
+      parameters: parameters.all,
+    };
   }
 
   /** How many records there are: one row with `total`. */

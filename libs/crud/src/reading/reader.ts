@@ -1,5 +1,5 @@
 import { ObjectLiteral } from 'typeorm';
-import { BaseEntity, currentScope, currentUnit, EntitySql } from '@app/database';
+import { BaseEntity, currentScope, currentUnit } from '@app/database';
 import { Problem } from '../problem/problem';
 import { Cursors } from './cursors';
 import { OneQuery, PageQuery } from './list-query';
@@ -15,14 +15,10 @@ export interface Page<E> {
 
 /** Reads the records of one model in the running unit of work. */
 export class Reader<E extends BaseEntity> {
-  private readonly lists: ListSql;
-
   constructor(
-    sql: EntitySql,
+    private readonly lists: ListSql,
     private readonly cursors: Cursors,
-  ) {
-    this.lists = new ListSql(sql);
-  }
+  ) {}
 
   async page(query: PageQuery): Promise<Page<E>> {
     const { limit = 50, cursor, sort, include } = query;

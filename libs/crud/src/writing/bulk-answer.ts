@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { BulkItemDto, BulkQueryDto, BulkResultDto } from '../crud.dto';
-import { How, located } from '../crud.service';
+import { How, located } from './record-writer';
 import { Items } from '../input/items.pipe';
 import { Problem } from '../problem/problem';
 import { isRefused, Outcome } from './write-each';

@@ -3,6 +3,7 @@ import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { BaseEntity, BulkWriter, Row } from '@app/database';
 import { dangling, required, stillReferenced, taken } from '../problem/database-causes';
 import { Cause } from '../problem/problem';
+import { uniqueKeysOf } from './natural-key';
 
 /** One item of a write: its place in the request, the row it asks for, and what is already known to be wrong with it. */
 export interface Item {
@@ -21,7 +22,7 @@ export class ItemRules<E extends BaseEntity> {
 
   /** The properties of each unique constraint. */
   get uniqueKeys(): string[][] {
-    return this.metadata.uniques.map(({ columns }) => columns.map(({ propertyName }) => propertyName));
+    return uniqueKeysOf(this.metadata).map(({ properties }) => properties);
   }
 
   item(index: number, values: DeepPartial<E>, id: string): Item {
@@ -99,6 +100,19 @@ export class ItemRules<E extends BaseEntity> {
     for (const { columns } of this.metadata.foreignKeys) {
       const properties = columns.map(({ propertyName }) => propertyName);
       for (const place of await this.writer.dangling(properties, rows)) note(place, dangling(properties));
+    }
+    return found;
+  }
+
+  /** Which of `items` are about to refer to what is deleted. A record of the same `own` key may go on to do so. */
+  async deadReferences(items: Item[], own = ['id']): Promise<Map<Item, Cause[]>> {
+    const rows = items.map(({ row }) => row);
+    const found = new Map<Item, Cause[]>();
+    for (const { columns, referencedEntityMetadata } of this.metadata.foreignKeys) {
+      if (!referencedEntityMetadata.deleteDateColumn) continue;
+      const properties = columns.map(({ propertyName }) => propertyName);
+      for (const place of await this.writer.deadReferences(properties, rows, own))
+        found.set(items[place], [...(found.get(items[place]) ?? []), dangling(properties)]);
     }
     return found;
   }

@@ -37,22 +37,41 @@ export class BulkWriter<E extends BaseEntity> {
     return this.write(this.sql.update, rows, returning ? this.sql.columns : 't.id');
   }
 
-  /** Deletes the rows of `ids`; lock them first. */
+  /** Deletes the rows of `ids` for good; lock them first. */
   async delete(ids: string[]): Promise<void> {
     await currentUnit().manager.query(this.sql.delete, [ids]);
   }
 
-  /** Those rows of `ids` that exist, locked. */
-  async lockById(ids: string[], strength: 'UPDATE' | 'NO KEY UPDATE'): Promise<E[]> {
-    return this.hydrated(await currentUnit().manager.query(this.sql.lockById(strength), [ids]));
+  /** Hides the rows of `ids`, which stay; lock them first. */
+  async softDelete(ids: string[]): Promise<void> {
+    const { manager, now } = currentUnit();
+    await manager.query(this.sql.setDeleted, [ids, now, now]);
   }
 
-  /** Those rows that have the same key as one of the given, locked. */
+  /** Shows a hidden row again, and gives it back. */
+  async restore(id: string): Promise<E> {
+    const { manager, now } = currentUnit();
+    const text = `${this.sql.setDeleted} RETURNING ${this.sql.columns}`;
+    const [[row]] = await manager.query(text, [[id], null, now]);
+    return this.sql.hydrate<E>(row);
+  }
+
+  /** Those rows of `ids` that exist, locked. */
+  async lockById(ids: string[], ...how: Parameters<EntitySql['lockById']>): Promise<E[]> {
+    return this.hydrated(await currentUnit().manager.query(this.sql.lockById(...how), [ids]));
+  }
+
+  /** Those rows that have the same key as one of the given, locked. Where there is none, a deleted one will do. */
   async lockByKey(key: string[], rows: Row[]): Promise<Found<E>[]> {
-    const found = await this.inChunks(rows, (chunk) =>
-      this.query<Placed & ObjectLiteral>(this.sql.lockByKey(this.columns(key)), chunk),
+    const found = await this.foundBy(this.sql.lockByKey(this.columns(key)), rows);
+    if (!this.isSoftDelete) return found;
+    const places = new Set(found.map(({ place }) => place));
+    const missing = rows.flatMap((row, place) => (places.has(place) ? [] : [{ row, place }]));
+    const deleted = await this.foundBy(
+      this.sql.lockDeletedByKey(this.columns(key)),
+      missing.map(({ row }) => row),
     );
-    return found.map(({ [ORD]: ord, ...row }) => ({ row: this.sql.hydrate<E>(row), place: ord - 1 }));
+    return [...found, ...deleted.map(({ row, place }) => ({ row, place: missing[place].place }))];
   }
 
   /** The places, from 0, of `rows` whose values of `key` another row has. */
@@ -62,10 +81,13 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** The places, from 0, of `rows` that refer by `properties` to a row which does not exist. */
   async dangling(properties: string[], rows: Row[]): Promise<number[]> {
-    const key = this.sql.metadata.foreignKeys.find(
-      ({ columns }) => columns.map((c) => c.propertyName).join() === properties.join(),
-    )!;
-    const text = this.sql.dangling(key.columns, key.referencedEntityMetadata, key.referencedColumns);
+    const text = this.sql.dangling(this.sql.foreignKey(properties));
+    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(text, chunk)));
+  }
+
+  /** The places, from 0, of `rows` that are about to refer by `properties` to a deleted row, which those of the same `own` key do not. */
+  async deadReferences(properties: string[], rows: Row[], own: string[]): Promise<number[]> {
+    const text = this.sql.deadReferences(this.sql.foreignKey(properties), this.sql.given, this.columns(own));
     return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(text, chunk)));
   }
 
@@ -76,6 +98,15 @@ export class BulkWriter<E extends BaseEntity> {
       for (const place of placesOf(await currentUnit().manager.query(text, [ids]))) places.add(place);
     }
     return [...places];
+  }
+
+  private async foundBy(text: string, rows: Row[]): Promise<Found<E>[]> {
+    const found = await this.inChunks(rows, (chunk) => this.query<Placed & ObjectLiteral>(text, chunk));
+    return found.map(({ [ORD]: ord, ...row }) => ({ row: this.sql.hydrate<E>(row), place: ord - 1 }));
+  }
+
+  private get isSoftDelete(): boolean {
+    return this.sql.metadata.deleteDateColumn !== undefined;
   }
 
   private columns(properties: string[]) {
@@ -91,7 +122,7 @@ export class BulkWriter<E extends BaseEntity> {
   }
 
   private async query<R>(text: string, rows: Row[], ...more: unknown[]): Promise<R[]> {
-    const result = await currentUnit().manager.query(text, [...this.sql.parameters(rows), ...more]);
+    const result = await currentUnit().manager.query(text, [...this.sql.given.parameters(rows), ...more]);
     return text.startsWith('UPDATE') ? result[0] : result; // of an UPDATE, TypeORM gives [rows, count]
   }
 

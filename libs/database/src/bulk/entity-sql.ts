@@ -1,79 +1,122 @@
 import { EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
-import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers';
+import { ForeignKeyMetadata } from 'typeorm/metadata/ForeignKeyMetadata';
+import { GivenRows } from './given-rows';
+import { ORD, quote, quoteText, Source, WrittenColumns } from './written-columns';
 
-/** Columns the writer sets itself; everything else comes from the caller. */
-const OWN_COLUMNS = ['createdAt', 'updatedAt', 'version'];
-// What the statements call the place of a row, and the bits of the values it gives: names no entity has.
-export const ORD = '#ord';
-const PRESENT = '#present';
-const MOST_COLUMNS = 52; // one bit each in a number that JavaScript and bigint both hold exactly
+export { ORD, type Row } from './written-columns';
 
-/** These types mean one character or bit when nothing else is said, and would cut values short. */
-const ANY_LENGTH: Record<string, string> = { character: 'bpchar', char: 'bpchar', bit: 'varbit' };
-
-/** A row on its way to the database: its id, and the values that are to be written. `undefined` leaves a column alone. */
-export type Row = ObjectLiteral & { id: string };
-
-/** The statements that write and read one entity, compiled once from its metadata; and the parameters they take. */
+/**
+ * The statements that write and read one entity, compiled from its metadata. The rows they are about come from a source:
+ * where none is named, from the parameters of the call.
+ */
 export class EntitySql {
+  /** The rows of a call. */
+  readonly given: GivenRows;
   readonly insert: string;
   readonly update: string;
   readonly delete: string;
+  /** Marks rows as deleted at `$2`, or with null as not deleted, at the time `$3`. */
+  readonly setDeleted: string;
   /** Every column under its property's name, for SELECT and RETURNING on the table alias `t`. */
   readonly columns: string;
   readonly table: string;
+  readonly written: WrittenColumns;
 
   private readonly driver: PostgresDriver;
-  private readonly written: ColumnMetadata[];
   private readonly hydrated: ColumnMetadata[];
-  private readonly bits: Map<string, number>;
-  /** unnest takes parallel arrays, whose elements cannot be arrays or objects again: those entities travel as JSON. */
-  private readonly asJson: boolean;
 
   constructor(readonly metadata: EntityMetadata) {
     this.driver = metadata.dataSource.driver as PostgresDriver;
     this.table = quote(metadata.tableName);
-    this.written = metadata.columns.filter(({ propertyName }) => !OWN_COLUMNS.includes(propertyName));
-    if (this.written.length > MOST_COLUMNS) {
-      throw new Error(
-        `${metadata.name} has ${this.written.length} columns, the bulk writer takes ${MOST_COLUMNS}: split the entity.`,
-      );
-    }
-    this.bits = new Map(this.written.map(({ propertyName }, index) => [propertyName, 2 ** index]));
+    this.written = new WrittenColumns(metadata);
+    this.given = new GivenRows(this.written);
     this.hydrated = metadata.columns.filter((column) => needsHydration(column));
-    this.asJson = this.written.some(({ isArray, type }) => isArray || type === 'json' || type === 'jsonb');
     this.columns = metadata.columns
       .map((column) => `t.${quote(column.databaseName)} AS ${quote(column.propertyName)}`)
       .join(', ');
-    this.insert = this.compileInsert();
-    this.update = this.compileUpdate();
+    this.insert = this.insertFrom(this.given);
+    this.update = this.updateFrom(this.given);
     this.delete = `DELETE FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])`;
+    this.setDeleted = `UPDATE ${this.table} AS t
+         SET ${this.deletedAt} = $2::timestamptz, updated_at = $3::timestamptz, version = t.version + 1
+       WHERE t.id = ANY($1::uuid[])`;
   }
 
-  /** Reads the rows of `ids` that exist and locks them in the order of their ids, so that two such calls cannot deadlock. */
-  lockById(strength: 'UPDATE' | 'NO KEY UPDATE'): string {
-    return `SELECT ${this.columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[]) ORDER BY t.id FOR ${strength}`;
+  insertFrom(source: Source): string {
+    const values = this.written.all.map((column) => {
+      const fallback = this.written.defaultOf(column);
+      return fallback === undefined
+        ? source.value(column)
+        : `CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE ${fallback} END`;
+    });
+    return `INSERT INTO ${this.table} AS t (${this.written.names.join(', ')}, created_at, updated_at, version)
+            SELECT ${values.join(', ')}, ${source.now}, ${source.now}, 1 FROM ${source.from} ${source.order}`;
   }
 
-  /** Reads and locks the rows that have the same `key` as one of the given; ORD is that one's place, from 1. In the order of `lockById`. */
-  lockByKey(key: ColumnMetadata[]): string {
-    return `SELECT ${ord()}, ${this.columns} FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)}
+  updateFrom(source: Source): string {
+    const assign = (column: ColumnMetadata) => {
+      const name = quote(column.databaseName);
+      return `${name} = CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE t.${name} END`;
+    };
+    const revive = this.deletedAt ? `, ${this.deletedAt} = NULL` : '';
+    return `UPDATE ${this.table} AS t
+               SET ${this.changing.map(assign).join(', ')}${revive}, updated_at = ${source.now}, version = t.version + 1
+              FROM ${source.from} WHERE t.id = i.id AND (${this.differs(source)})`;
+  }
+
+  /**
+   * Reads the rows of `ids` that exist and locks them in the order of their ids, so that two such calls cannot deadlock.
+   * Deleted ones exist only when asked for.
+   */
+  lockById(strength: 'UPDATE' | 'NO KEY UPDATE', deleted: 'exclude' | 'include' = 'exclude'): string {
+    const which = deleted === 'exclude' ? this.andLive : '';
+    return `SELECT ${this.columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])${which} ORDER BY t.id FOR ${strength}`;
+  }
+
+  /** Reads and locks the rows that have the same `key` as one of the source; ORD is that one's place. In the order of `lockById`. */
+  lockByKey(key: ColumnMetadata[], source: Source = this.given): string {
+    return `SELECT ${ord()}, ${this.columns} FROM ${source.from} JOIN ${this.table} AS t ON ${this.sameKey(key, source)}${this.andLive}
              ORDER BY t.id FOR NO KEY UPDATE OF t`;
   }
 
-  /** The places, from 1, of the given rows whose `key` another row of the table has. */
-  taken(key: ColumnMetadata[]): string {
-    return `SELECT ${ord()} FROM ${this.source()} JOIN ${this.table} AS t ON ${this.sameKey(key)} AND t.id <> i.id`;
+  /** The same of deleted rows, of which several may have one key: the last to be deleted comes last. */
+  lockDeletedByKey(key: ColumnMetadata[]): string {
+    return `SELECT ${ord()}, ${this.columns} FROM ${this.given.from}
+              JOIN ${this.table} AS t ON ${this.sameKey(key, this.given)} AND t.${this.deletedAt} IS NOT NULL
+             ORDER BY t.${this.deletedAt}, t.id FOR NO KEY UPDATE OF t`;
   }
 
-  /** The places, from 1, of the given rows that refer by `columns` to a row which does not exist. */
-  dangling(columns: ColumnMetadata[], referenced: EntityMetadata, to: ColumnMetadata[]): string {
-    const here = columns.map(({ databaseName }) => `i.${quote(databaseName)}`);
-    const matches = here.map((name, index) => `r.${quote(to[index].databaseName)} = ${name}`);
-    return `SELECT ${ord()} FROM ${this.source()} WHERE ${here.map((name) => `${name} IS NOT NULL`).join(' AND ')}
-              AND NOT EXISTS (SELECT 1 FROM ${quote(referenced.tableName)} AS r WHERE ${matches.join(' AND ')})`;
+  /** The places of the rows whose `key` another row of the table has; a row of the table is the same one if `own` is the same. */
+  taken(key: ColumnMetadata[], source: Source = this.given, own = this.metadata.primaryColumns): string {
+    return `SELECT ${ord()} FROM ${source.from} JOIN ${this.table} AS t
+                ON ${this.sameKey(key, source)}${this.andLive} AND NOT (${this.sameKey(own, source)})`;
+  }
+
+  /** The places of the rows that refer by `key` to a row which does not exist. */
+  dangling(key: ForeignKeyMetadata, source: Source = this.given): string {
+    const here = key.columns.map((column) => source.value(column));
+    const there = key.referencedColumns.map(({ databaseName }, index) => `r.${quote(databaseName)} = ${here[index]}`);
+    return `SELECT ${ord()} FROM ${source.from} WHERE ${here.map((value) => `${value} IS NOT NULL`).join(' AND ')}
+              AND NOT EXISTS (SELECT 1 FROM ${quote(key.referencedEntityMetadata.tableName)} AS r WHERE ${there.join(' AND ')})`;
+  }
+
+  /**
+   * The places of the rows that are about to refer by `key` to a row which is deleted; not of those that do so already,
+   * a row of the table being the same one if `own` is the same. What they refer to stays undeleted until the transaction ends.
+   */
+  deadReferences(key: ForeignKeyMetadata, source: Source = this.given, own = this.metadata.primaryColumns): string {
+    const { referencedEntityMetadata: other, referencedColumns } = key;
+    const refers = key.columns.map((column, index) => {
+      return `r.${quote(referencedColumns[index].databaseName)} = ${source.value(column)}`;
+    });
+    const already = `SELECT FROM ${this.table} AS t WHERE ${this.sameKey([...own, ...key.columns], source)}`;
+    return `SELECT ${quote(ORD)} FROM (
+              SELECT ${ord()}, r.${quote(other.deleteDateColumn!.databaseName)} FROM ${source.from}
+                JOIN ${quote(other.tableName)} AS r ON ${refers.join(' AND ')}
+               WHERE NOT EXISTS (${already}) ORDER BY r.id FOR SHARE OF r) AS referred
+             WHERE ${quote(other.deleteDateColumn!.databaseName)} IS NOT NULL`;
   }
 
   /** For each table that refers to this one: the places, from 1, of the ids it refers to. */
@@ -87,22 +130,66 @@ export class EntitySql {
       });
   }
 
-  /** The parameters that stand for `rows` in every statement made of `source()`. */
-  parameters(rows: Row[]): unknown[] {
-    const present = rows.map((row) => this.presence(row));
-    if (this.asJson) {
-      return [
-        JSON.stringify(
-          rows.map((row, index) => ({ ...this.jsonValues(row), [PRESENT]: present[index], [ORD]: index + 1 })),
-        ),
-      ];
-    }
-    return [
-      present,
-      ...this.written.map((column) =>
-        rows.map((row) => this.driver.preparePersistentValue(row[column.propertyName], column)),
-      ),
-    ];
+  /** The places of the rows whose `key` an earlier one has, and its place as `twin`. */
+  twins(key: ColumnMetadata[], source: Source): string {
+    const values = key.map((column, index) => `${source.value(column)} AS "k${index}"`);
+    const given = key.map((column) => `${source.value(column)} IS NOT NULL`);
+    const same = key.map((column, index) => `f."k${index}" = ${source.value(column)}`);
+    return `SELECT ${ord()}, f.first::int AS twin FROM ${source.from} JOIN (
+              SELECT ${values.join(', ')}, min(i.${quote(ORD)}) AS first FROM ${source.from} WHERE ${given.join(' AND ')}
+               GROUP BY ${key.map((_column, index) => index + 1).join(', ')} HAVING count(*) > 1
+            ) AS f ON ${same.join(' AND ')} AND i.${quote(ORD)} > f.first`;
+  }
+
+  /** The places of the rows of a staging table with values their columns cannot hold, as `properties`. */
+  invalid(source: Source): string {
+    const faults = this.changing
+      .filter((column) => this.written.fullTypeOf(column) !== 'text')
+      .map((column): [string, string] => {
+        const type = quoteText(this.written.fullTypeOf(column));
+        return [column.propertyName, `NOT pg_input_is_valid(i.${quote(column.databaseName)}, ${type})`];
+      });
+    return faulty(source, faults);
+  }
+
+  /** The places of the rows that lack what a new row cannot do without, as `properties`; those whose `key` is in the table lack nothing. */
+  lacking(source: Source, key?: ColumnMetadata[]): string {
+    const mandatory = this.written.all.filter(({ isNullable, isPrimary }) => !isNullable && !isPrimary);
+    const lacks = mandatory.map((column): [string, string] => {
+      const isNull = `${source.value(column)} IS NULL`;
+      const hasDefault = this.written.defaultOf(column) !== undefined;
+      return [column.propertyName, hasDefault ? `${this.written.given(column)} AND ${isNull}` : isNull];
+    });
+    const isNew = key && `NOT EXISTS (SELECT 1 FROM ${this.table} AS t WHERE ${this.sameKey(key, source)})`;
+    return faulty(source, lacks, isNew);
+  }
+
+  /** Turns rows of a staging table whose `key` is in the table into changes of that row: gives them its id, and `flag` says whether they change it. */
+  match(key: ColumnMetadata[], source: Source, flag: string): string {
+    return `UPDATE ${source.from} SET id = t.id, ${quote(flag)} = (${this.differs(source)})
+              FROM ${this.table} AS t WHERE ${this.sameKey(key, source)}${this.andLive}`;
+  }
+
+  /** The same with deleted rows, which are changed by being revived: of several that have the key, the last to be deleted. */
+  matchDeleted(key: ColumnMetadata[], source: Source, flag: string): string {
+    const columns = key.map(({ databaseName }) => quote(databaseName)).join(', ');
+    return `UPDATE ${source.from} SET id = t.id, ${quote(flag)} = true
+              FROM (SELECT DISTINCT ON (${columns}) id, ${columns} FROM ${this.table}
+                     WHERE ${this.deletedAt} IS NOT NULL ORDER BY ${columns}, ${this.deletedAt} DESC, id DESC) AS t
+             WHERE i.${quote(flag)} IS NULL AND ${this.sameKey(key, source)}`;
+  }
+
+  /** Locks the rows of the table that have the ids of the source, and counts them. In the order of `lockById`. */
+  lockSame(source: Source): string {
+    return `SELECT count(*) FROM (
+              SELECT FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id ORDER BY t.id FOR NO KEY UPDATE OF t) AS locked`;
+  }
+
+  /** The key by which `properties` refer to another table. */
+  foreignKey(properties: string[]): ForeignKeyMetadata {
+    const refers = ({ columns }: ForeignKeyMetadata) =>
+      columns.map(({ propertyName }) => propertyName).join() === properties.join();
+    return this.metadata.foreignKeys.find(refers)!;
   }
 
   /** The row as the entity declares it: dates as text, transformers applied, bigints as TypeORM gives them. */
@@ -113,106 +200,45 @@ export class EntitySql {
     return row as E;
   }
 
-  private compileInsert(): string {
-    const names = this.written.map(({ databaseName }) => quote(databaseName));
-    const values = this.written.map((column) => {
-      const fallback = this.driver.normalizeDefault(column);
-      return fallback === undefined
-        ? this.value(column)
-        : `CASE WHEN ${this.has(column)} THEN ${this.value(column)} ELSE ${fallback} END`;
-    });
-    const now = this.parameterAfterSource();
-    return `INSERT INTO ${this.table} AS t (${names.join(', ')}, created_at, updated_at, version)
-            SELECT ${values.join(', ')}, ${now}, ${now}, 1 FROM ${this.source()} ORDER BY i.${quote(ORD)}`;
+  /** The column of a soft-delete entity that says when a row was deleted. */
+  private get deletedAt(): string | undefined {
+    const { deleteDateColumn } = this.metadata;
+    return deleteDateColumn && quote(deleteDateColumn.databaseName);
   }
 
-  private compileUpdate(): string {
-    const changing = this.written.filter(({ isPrimary }) => !isPrimary);
-    const assign = (column: ColumnMetadata) => {
-      const name = quote(column.databaseName);
-      return `${name} = CASE WHEN ${this.has(column)} THEN ${this.value(column)} ELSE t.${name} END`;
-    };
+  private get andLive(): string {
+    return this.deletedAt ? ` AND t.${this.deletedAt} IS NULL` : '';
+  }
+
+  private get changing(): ColumnMetadata[] {
+    return this.written.all.filter(({ isPrimary }) => !isPrimary);
+  }
+
+  /** Whether the row `t` is not yet what the row of the source wants it to be. */
+  private differs(source: Source): string {
     const differs = (column: ColumnMetadata) => {
       // Types without an equality operator are compared as they are written.
       const cast = ['json', 'xml', 'point', 'polygon', 'path'].includes(String(column.type)) ? '::text' : '';
-      return `(${this.has(column)} AND t.${quote(column.databaseName)}${cast} IS DISTINCT FROM ${this.value(column)}${cast})`;
+      return `(${this.written.given(column)} AND t.${quote(column.databaseName)}${cast} IS DISTINCT FROM ${source.value(column)}${cast})`;
     };
-    return `UPDATE ${this.table} AS t
-               SET ${changing.map(assign).join(', ')}, updated_at = ${this.parameterAfterSource()}, version = t.version + 1
-              FROM ${this.source()} WHERE t.id = i.id AND (${changing.map(differs).join(' OR ')})`;
+    const isDeleted = this.deletedAt ? [`t.${this.deletedAt} IS NOT NULL`] : []; // whoever changes it, revives it
+    return [...this.changing.map(differs), ...isDeleted].join(' OR ');
   }
 
-  /** The given rows as a table `i`, with ORD for their place and PRESENT for which of their values are given. */
-  private source(): string {
-    if (this.asJson) {
-      const fields = this.written.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
-      return `jsonb_to_recordset($1::jsonb) AS i (${quote(ORD)} int, ${quote(PRESENT)} bigint, ${fields.join(', ')})`;
-    }
-    const arrays = this.written.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
-    const names = this.written.map(({ databaseName }) => quote(databaseName));
-    return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (${quote(PRESENT)}, ${names.join(', ')}, ${quote(ORD)})`;
-  }
-
-  private parameterAfterSource(): string {
-    return `$${this.asJson ? 2 : this.written.length + 2}::timestamptz`;
-  }
-
-  private sameKey(key: ColumnMetadata[]): string {
-    return key.map(({ databaseName }) => `t.${quote(databaseName)} = i.${quote(databaseName)}`).join(' AND ');
-  }
-
-  private has(column: ColumnMetadata): string {
-    return `i.${quote(PRESENT)} & ${this.bits.get(column.propertyName)} <> 0`;
-  }
-
-  /** Enum values travel as text: the type's name depends on the schema. */
-  private value(column: ColumnMetadata): string {
-    const value = `i.${quote(column.databaseName)}`;
-    return isEnum(column) ? `${value}::${quote(enumName(column))}${column.isArray ? '[]' : ''}` : value;
-  }
-
-  private castOf(column: ColumnMetadata): string {
-    const type = isEnum(column) ? 'text' : this.driver.normalizeType(column);
-    return (ANY_LENGTH[type] ?? type) + (column.isArray ? '[]' : '');
-  }
-
-  private presence(row: Row): number {
-    let bits = 0;
-    for (const [property, bit] of this.bits) if (row[property] !== undefined) bits += bit;
-    return bits;
-  }
-
-  private jsonValues(row: Row): ObjectLiteral {
-    return Object.fromEntries(
-      this.written.map((column) => {
-        const value = row[column.propertyName];
-        const isJson = column.type === 'json' || column.type === 'jsonb';
-        const stored = isJson
-          ? ApplyValueTransformers.transformTo(column.transformer ?? [], value)
-          : this.asText(this.driver.preparePersistentValue(value, column), column);
-        return [column.databaseName, stored];
-      }),
-    );
-  }
-
-  /** Spells what JSON would spell otherwise than `pg` does; anything else stays what it is. */
-  private asText(value: unknown, column: ColumnMetadata): unknown {
-    if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
-    if (typeof value === 'bigint') return String(value);
-    const hasZone = this.driver.normalizeType(column) !== 'timestamp without time zone';
-    return value instanceof Date && !hasZone ? wallClock(value) : value;
+  private sameKey(key: ColumnMetadata[], source: Source): string {
+    return key.map((column) => `t.${quote(column.databaseName)} = ${source.value(column)}`).join(' AND ');
   }
 }
 
-const quote = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 const ord = (): string => `i.${quote(ORD)}::int AS ${quote(ORD)}`;
-const isEnum = ({ type }: ColumnMetadata): boolean => type === 'enum' || type === 'simple-enum';
-const enumName = (column: ColumnMetadata): string =>
-  column.enumName ?? `${column.entityMetadata.tableName}_${column.databaseName}_enum`;
 
-/** A time as the clock on the wall shows it, which is what a column without time zone keeps. */
-const wallClock = (time: Date): string =>
-  new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
+/** The places of the rows with any of `faults`, each a property and what is wrong with it; `properties` are those of the row. */
+function faulty(source: Source, faults: [string, string][], where = 'true'): string {
+  const any = faults.map(([, fault]) => `(${fault})`).join(' OR ') || 'false';
+  const each = faults.map(([property, fault]) => `CASE WHEN ${fault} THEN ${quoteText(property)} END`);
+  return `SELECT ${ord()}, array_remove(ARRAY[${each.join(', ')}]::text[], NULL) AS properties
+            FROM ${source.from} WHERE (${any}) AND ${where}`;
+}
 
 /** Most values come from `pg` as the entity wants them; these do not. */
 function needsHydration({ type, transformer }: ColumnMetadata): boolean {

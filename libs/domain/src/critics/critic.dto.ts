@@ -1,6 +1,6 @@
 import { ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { recordOf } from '@app/crud';
+import { recordOf, SoftDeleteDto } from '@app/crud';
 
 export class CreateCriticDto {
   /** What everyone calls them, and no one else. @example 'ada' */
@@ -28,4 +28,4 @@ export class CreateCriticDto {
 }
 
 export class UpdateCriticDto extends PartialType(CreateCriticDto) {}
-export class CriticDto extends recordOf(CreateCriticDto) {}
+export class CriticDto extends recordOf(CreateCriticDto, SoftDeleteDto) {}

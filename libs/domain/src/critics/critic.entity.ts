@@ -1,11 +1,11 @@
-import { Column, Entity, Index, Unique } from 'typeorm';
-import { BaseEntity, Trigram } from '@app/database';
+import { Column, Entity, Index } from 'typeorm';
+import { SoftDeleteEntity, Trigram, UniqueWhileLive } from '@app/database';
 
-/** Someone who reviews books, known by a username. */
+/** Someone who reviews books, known by a username. Deleted, a critic can come back, and their reviews stay. */
 @Entity()
-@Unique('uc_Critic_Username', ['username'])
+@UniqueWhileLive('uc_Critic_Username', ['username'])
 @Index(['createdAt', 'id'])
-export class Critic extends BaseEntity {
+export class Critic extends SoftDeleteEntity {
   @Column('text')
   username: string;
 

@@ -1,0 +1,79 @@
+import { ObjectLiteral } from 'typeorm';
+import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
+import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers';
+import { isEnum, ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
+
+/** Rows that travel as the parameters of the statement: one array a column, or one JSON text. */
+export class GivenRows implements Source {
+  readonly from: string;
+  readonly order = `ORDER BY i.${quote(ORD)}`;
+  readonly now: string;
+  /** unnest takes parallel arrays, whose elements cannot be arrays or objects again: those entities travel as JSON. */
+  private readonly asJson: boolean;
+
+  constructor(private readonly columns: WrittenColumns) {
+    this.asJson = columns.all.some((column) => column.isArray || isJson(column));
+    this.from = this.asJson ? this.recordset() : this.unnest();
+    this.now = `$${this.asJson ? 2 : columns.all.length + 2}::timestamptz`;
+  }
+
+  value(column: ColumnMetadata): string {
+    const value = `i.${quote(column.databaseName)}`;
+    return isEnum(column) ? `${value}::${this.columns.typeOf(column)}` : value;
+  }
+
+  /** The parameters that stand for `rows` in every statement over this source. */
+  parameters(rows: Row[]): unknown[] {
+    const present = rows.map((row) => this.columns.presence(row));
+    if (this.asJson) {
+      return [
+        JSON.stringify(
+          rows.map((row, index) => ({ ...this.jsonValues(row), [PRESENT]: present[index], [ORD]: index + 1 })),
+        ),
+      ];
+    }
+    return [present, ...this.columns.all.map((column) => rows.map((row) => this.columns.prepared(row, column)))];
+  }
+
+  private recordset(): string {
+    const fields = this.columns.all.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
+    return `jsonb_to_recordset($1::jsonb) AS i (${quote(ORD)} int, ${quote(PRESENT)} bigint, ${fields.join(', ')})`;
+  }
+
+  private unnest(): string {
+    const arrays = this.columns.all.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
+    const names = [quote(PRESENT), ...this.columns.names, quote(ORD)];
+    return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (${names.join(', ')})`;
+  }
+
+  /** Enum values travel as text: the type's name depends on the schema. */
+  private castOf(column: ColumnMetadata): string {
+    if (!isEnum(column)) return this.columns.typeOf(column);
+    return column.isArray ? 'text[]' : 'text';
+  }
+
+  private jsonValues(row: Row): ObjectLiteral {
+    return Object.fromEntries(
+      this.columns.all.map((column) => {
+        const stored = isJson(column)
+          ? ApplyValueTransformers.transformTo(column.transformer ?? [], row[column.propertyName])
+          : this.asText(this.columns.prepared(row, column), column);
+        return [column.databaseName, stored];
+      }),
+    );
+  }
+
+  /** Spells what JSON would spell otherwise than `pg` does; anything else stays what it is. */
+  private asText(value: unknown, column: ColumnMetadata): unknown {
+    if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
+    if (typeof value === 'bigint') return String(value);
+    const hasZone = this.columns.typeOf(column) !== 'timestamp without time zone';
+    return value instanceof Date && !hasZone ? wallClock(value) : value;
+  }
+}
+
+const isJson = ({ type }: ColumnMetadata): boolean => type === 'json' || type === 'jsonb';
+
+/** A time as the clock on the wall shows it, which is what a column without time zone keeps. */
+const wallClock = (time: Date): string =>
+  new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);

@@ -1,0 +1,183 @@
+import { pipeline } from 'node:stream/promises';
+import { QueryResult } from 'typeorm';
+import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
+import { currentUnit } from '../scope';
+import type { Unit } from '../unit';
+import { copyText } from './copy-text';
+import type { EntitySql } from './entity-sql';
+import { ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
+
+const CHANGES = '#changes'; // null for a new row, else whether it changes the one that has its key
+
+/** A row of a file, and the line it stands on. */
+export interface StagedRow {
+  line: number;
+  row: Row;
+}
+
+/** What a check found wrong: how many rows, and the first of them, by line. None of them is in the staging any more. */
+export interface Finding<Detail = object> {
+  count: number;
+  first: ({ line: number } & Detail)[];
+}
+
+/**
+ * The rows of a file on their way into the table of an entity, in a temporary table that ends with the running unit of
+ * work: more rows than memory would hold, checked and written as a set. Writing throws Postgres's error when any row cannot
+ * be written; each check takes out the rows that fail it, so that the others can be.
+ */
+export class Staging {
+  /** How many rows are in it. */
+  size = 0;
+  private readonly table: string;
+  private readonly all: Source;
+  private readonly withoutTwins = new Set<string>();
+
+  private constructor(
+    private readonly sql: EntitySql,
+    private readonly named: number,
+  ) {
+    this.table = quote(`#staging_${nextNumber(currentUnit())}`);
+    this.all = new StagedRows(`${this.table} AS i`, sql.written);
+  }
+
+  /** Takes in `batches` as fast as Postgres does; they may not ask the unit for anything else. Findings name `named` rows. */
+  static async fill(sql: EntitySql, batches: AsyncIterable<StagedRow[]>, named = 100): Promise<Staging> {
+    const staging = new Staging(sql, named);
+    await staging.copy(batches);
+    return staging;
+  }
+
+  /** Takes out the rows with a value its column cannot hold: out of range, too long, no such kind. Others trip over those. */
+  invalid(): Promise<Finding<{ properties: string[] }>> {
+    return this.takeOut(this.sql.invalid(this.all));
+  }
+
+  /** Takes out the rows without a value that every record has; in an upsert, unless a record has their `key` already. */
+  lacking(key?: string[]): Promise<Finding<{ properties: string[] }>> {
+    return this.takeOut(this.sql.lacking(this.all, key && this.columns(key)));
+  }
+
+  /** Takes out the rows that refer by `properties` to a record which does not exist. */
+  dangling(properties: string[]): Promise<Finding> {
+    return this.takeOut(this.sql.dangling(this.sql.foreignKey(properties), this.all));
+  }
+
+  /** Takes out the rows whose `key` a record has; in an upsert, a record that has not their `own` key. */
+  taken(key: string[], own = ['id']): Promise<Finding> {
+    return this.takeOut(this.sql.taken(this.columns(key), this.all, this.columns(own)));
+  }
+
+  /** Takes out the rows whose `key` an earlier row has, which stays: `twin` is its line. */
+  async twins(key: string[]): Promise<Finding<{ twin: number }>> {
+    const found = await this.takeOut<{ twin: number }>(this.sql.twins(this.columns(key), this.all));
+    this.withoutTwins.add(key.join());
+    return found;
+  }
+
+  /** Inserts every row. Gives how many. */
+  insert(): Promise<number> {
+    return this.write(this.sql.insertFrom(this.where(`${quote(CHANGES)} IS NULL`)));
+  }
+
+  /** Inserts the rows whose `key` no record has, and changes the records that have it, where that makes a difference. */
+  async upsert(key: string[]): Promise<{ created: number; updated: number; unchanged: number }> {
+    // Postgres would take either of two rows for one record, and not say which.
+    if (!this.withoutTwins.has(key.join())) throw new Error(`Take out the twins of ${key.join(' and ')} first.`);
+    await run(this.sql.match(this.columns(key), this.all, CHANGES));
+    if (this.sql.metadata.deleteDateColumn) await run(this.sql.matchDeleted(this.columns(key), this.all, CHANGES));
+    await this.analyze();
+    const changes = this.where(quote(CHANGES));
+    await run(this.sql.lockSame(changes));
+    const updated = await this.write(this.sql.updateFrom(changes));
+    const created = await this.insert();
+    return { created, updated, unchanged: this.size - created - updated };
+  }
+
+  private async copy(batches: AsyncIterable<StagedRow[]>): Promise<void> {
+    const { all, names } = this.sql.written;
+    // Values are text until they are known to be valid: COPY would fail at the first that is not.
+    const columns = all.map(({ isPrimary }, index) => `${names[index]} ${isPrimary ? 'uuid' : 'text'}`);
+    const places = [quote(ORD), quote(PRESENT)];
+    await run(
+      `CREATE TEMP TABLE ${this.table} (${places[0]} int, ${places[1]} bigint, ${quote(CHANGES)} boolean, ${columns.join(', ')}) ON COMMIT DROP`,
+    );
+    await pipeline(
+      this.text(batches),
+      await currentUnit().copyIn(`COPY ${this.table} (${[...places, ...names].join(', ')}) FROM STDIN`),
+    );
+    await this.analyze();
+  }
+
+  private async *text(batches: AsyncIterable<StagedRow[]>): AsyncIterable<string> {
+    const { written } = this.sql;
+    for await (const batch of batches) {
+      let text = '';
+      for (const { line, row } of batch) {
+        text += `${line}\t${written.presence(row)}`;
+        for (const column of written.all) text += `\t${copyText(written.prepared(row, column))}`;
+        text += '\n';
+      }
+      this.size += batch.length;
+      yield text;
+    }
+  }
+
+  /** Postgres does not look at temporary tables by itself, and plans for a million rows as for a handful. */
+  private async analyze(): Promise<void> {
+    await run(`ANALYZE ${this.table}`);
+  }
+
+  private async takeOut<Detail>(finding: string): Promise<Finding<Detail>> {
+    const { raw } = await run(
+      `WITH out AS (
+         DELETE FROM ${this.table} AS s USING (${finding}) AS bad WHERE s.${quote(ORD)} = bad.${quote(ORD)} RETURNING bad.*)
+       SELECT *, (SELECT count(*)::int FROM out) AS count FROM out ORDER BY ${quote(ORD)} LIMIT $1`,
+      [this.named],
+    );
+    const count: number = raw[0]?.count ?? 0;
+    this.size -= count;
+    return { count, first: raw.map(({ [ORD]: line, count: _count, ...detail }: FoundRow) => ({ line, ...detail })) };
+  }
+
+  private async write(text: string): Promise<number> {
+    return (await run(text, [currentUnit().now])).affected!;
+  }
+
+  private where(condition: string): Source {
+    return new StagedRows(`(SELECT * FROM ${this.table} WHERE ${condition}) AS i`, this.sql.written);
+  }
+
+  private columns(properties: string[]): ColumnMetadata[] {
+    return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
+  }
+}
+
+type FoundRow = { [ORD]: number; count: number };
+
+/** The rows of a staging table; they lie in the order they came. */
+class StagedRows implements Source {
+  readonly order = '';
+  readonly now = '$1::timestamptz';
+
+  constructor(
+    readonly from: string,
+    private readonly columns: WrittenColumns,
+  ) {}
+
+  value(column: ColumnMetadata): string {
+    return `i.${quote(column.databaseName)}::${this.columns.typeOf(column)}`;
+  }
+}
+
+const opened = new WeakMap<Unit, number>();
+
+/** Numbers the staging tables of a unit; not those of the process, or statistics would hold each import's statements. */
+function nextNumber(unit: Unit): number {
+  const next = (opened.get(unit) ?? 0) + 1;
+  opened.set(unit, next);
+  return next;
+}
+
+const run = (text: string, parameters?: unknown[]): Promise<QueryResult> =>
+  currentUnit().manager.queryRunner!.query(text, parameters, true);
