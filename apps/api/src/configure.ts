@@ -28,7 +28,15 @@ export function configure(api: NestFastifyApplication, settings: Settings, logge
     api.enableCors({
       origin: settings.corsOrigins,
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], // Fastify's default leaves out half of them
-      exposedHeaders: ['ETag', 'Idempotency-Replayed', 'Link', 'Location', 'Preference-Applied', 'Retry-After', 'X-Request-Id'],
+      exposedHeaders: [
+        'ETag',
+        'Idempotency-Replayed',
+        'Link',
+        'Location',
+        'Preference-Applied',
+        'Retry-After',
+        'X-Request-Id',
+      ],
     });
   }
   api.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });

@@ -10,28 +10,48 @@ import {
   Post,
   Put,
   Query,
+  Req,
   Res,
+  type StreamableFile,
   type Type,
   UseInterceptors,
 } from '@nestjs/common';
 import { ApiBody } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DeepPartial } from 'typeorm';
 import { BaseEntity, currentUnit } from '@app/database';
 import { answerBulk, BulkAnswer } from './writing/bulk-answer';
-import { BulkQueryDto, BulkResultDto, CountDto, IdsDto } from './crud.dto';
+import { BulkQueryDto, BulkResultDto, CountDto, IdsDto, ImportReportDto } from './crud.dto';
 import { CrudService } from './crud.service';
 import { Documents, MayPrefer, When } from './documents';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor';
 import { IdPipe } from './input/id.pipe';
 import { IdsPipe, type Items, itemsOf } from './input/items.pipe';
 import { refuseLostRoutes } from './lost-routes';
+import { checkedLines, columnsOf } from './transfer/checked-lines';
+import { fileOf, formatOf, GivesFile } from './transfer/download';
+import { linesOf } from './transfer/lines';
+import { TakesFile, uploadOf } from './transfer/upload';
 import { Conditional, type Conditions, RequiredPipe, TakesIfMatch, TakesIfNoneMatch } from './writing/conditions';
 import { isSoftDelete, requireNaturalKey } from './writing/natural-key';
 import { Change } from './writing/record-writer';
 import { listFieldsOf } from './reading/list-fields';
-import { deleteParameters, flag, oneParameters, pageParameters } from './reading/list-parameters';
-import type { DeleteMatchingQuery, DeleteQuery, OneQuery, PageQuery } from './reading/list-query';
+import {
+  deleteParameters,
+  exportParameters,
+  flag,
+  importParameters,
+  oneParameters,
+  pageParameters,
+} from './reading/list-parameters';
+import type {
+  DeleteMatchingQuery,
+  DeleteQuery,
+  ExportQuery,
+  ImportQuery,
+  OneQuery,
+  PageQuery,
+} from './reading/list-query';
 import { Parameters } from './reading/parameters';
 import { Problem } from './problem/problem';
 import { RecordHeadersInterceptor } from './record-headers.interceptor';
@@ -67,6 +87,8 @@ export function CrudController<
   const pageQuery = new Parameters(pageParameters(lists));
   const oneQuery = new Parameters(oneParameters(lists));
   const deleteQuery = new Parameters(isSoft ? [flag('purge', 'For good, even if it is deleted already.')] : []);
+  const [exportQuery, importQuery] = [new Parameters(exportParameters(lists)), new Parameters(importParameters())];
+  const columns = columnsOf(Entity, shapes.create, lists.all);
   const deleteMatchingQuery = new Parameters(deleteParameters(lists));
 
   @UseInterceptors(IdempotencyInterceptor, RecordHeadersInterceptor)
@@ -232,6 +254,38 @@ export function CrudController<
     async readMany(@Body(IdsPipe) { ids }: IdsDto): Promise<{ items: R[]; missing: string[] }> {
       const { items, missing } = await this.service.readMany(ids);
       return { items: items.map((row) => this.toDto(row)), missing };
+    }
+
+    @Post('import')
+    @HttpCode(HttpStatus.OK)
+    @TakesFile()
+    @Documents(`Import ${name} records from a file`, { 200: ImportReportDto }, [400, 409, 415, 422])
+    @importQuery.documented()
+    importMany(
+      @Query(importQuery) query: ImportQuery,
+      @Req() { body, headers }: FastifyRequest,
+    ): Promise<ImportReportDto> {
+      const upload = uploadOf(body, headers);
+      if (query.dryRun) currentUnit().keepNothing();
+      const lines = linesOf(upload.body, upload.format, columns, query);
+      return this.service.importMany(checkedLines(query.mode === 'upsert' ? upsert : shapes.create, lines), query);
+    }
+
+    @Get('export')
+    @GivesFile()
+    @Documents(`Export ${name} records as a file`, {}, [400])
+    @exportQuery.documented()
+    async exportMany(
+      @Query(exportQuery) query: ExportQuery,
+      @Req() { headers, raw }: FastifyRequest,
+    ): Promise<StreamableFile> {
+      const format = query.format ?? formatOf(headers.accept);
+      const stream = await this.service.exportMany(query, {
+        format,
+        fields: query.fields ?? lists.all,
+        shape: this.toDto === Routes.prototype.toDto ? undefined : (row) => this.toDto(row),
+      });
+      return fileOf(stream, format, name, raw);
     }
 
     /** How a record leaves: with the fields its read shape declares and no others; override it to add one. */

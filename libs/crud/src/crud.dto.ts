@@ -39,6 +39,43 @@ export class CountDto {
   count: number;
 }
 
+/** Why a line of a file was not imported. */
+export class ImportErrorDto {
+  /** Counted from 1; the header of a CSV file is line 1. */
+  @ApiProperty({ type: 'integer' })
+  line: number;
+
+  /** JSON pointer to what is wrong. @example '/releaseYear' */
+  pointer: string;
+
+  /** A word for programs. @example 'is_int' */
+  code: string;
+
+  /** A sentence for people. @example 'releaseYear must be an integer number.' */
+  detail: string;
+}
+
+/** What an import did, counted in lines. */
+export class ImportReportDto {
+  @ApiProperty({ type: 'integer' })
+  created: number;
+
+  @ApiProperty({ type: 'integer' })
+  updated: number;
+
+  /** Records that were as their lines say already. */
+  @ApiProperty({ type: 'integer' })
+  unchanged: number;
+
+  /** Lines left out, with onError=skip. */
+  @ApiProperty({ type: 'integer' })
+  failed: number;
+
+  /** Why; of the first 100 lines that failed. */
+  @ApiProperty({ type: [ImportErrorDto] })
+  errors: ImportErrorDto[];
+}
+
 /** How a bulk request is to be carried out. */
 export class BulkQueryDto {
   /** `atomic`: all items or none. `partial`: each item that can be written is, and the answer is 207. */
@@ -74,6 +111,10 @@ export class ProblemErrorDto {
   /** Which item of a bulk request, counted from 0. */
   @ApiPropertyOptional({ type: 'integer' })
   index?: number;
+
+  /** Which line of an imported file, counted from 1. */
+  @ApiPropertyOptional({ type: 'integer' })
+  line?: number;
 }
 
 /** What went wrong, as RFC 9457 says it. */

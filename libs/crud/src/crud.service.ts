@@ -1,12 +1,16 @@
+import type { Readable } from 'node:stream';
 import { Inject } from '@nestjs/common';
 import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
 import { BaseEntity } from '@app/database';
 import { Problem } from './problem/problem';
 import { Cursors } from './reading/cursors';
-import { OneQuery, PageQuery, Selection } from './reading/list-query';
+import { ExportQuery, OneQuery, PageQuery, Selection } from './reading/list-query';
 import { ListSql } from './reading/list-sql';
 import { Page, Reader } from './reading/reader';
+import { Exporter, HowExport } from './transfer/exporter';
+import { HowImport, Importer, ImportLine, ImportReport } from './transfer/importer';
 import { Conditions } from './writing/conditions';
+import { naturalKeyOf } from './writing/natural-key';
 import { byId, Change, How, HowMatching, RecordWriter } from './writing/record-writer';
 import { isRefused, Outcome, Written } from './writing/write-each';
 
@@ -88,6 +92,16 @@ export abstract class CrudService<E extends BaseEntity> {
   /** Deletes whatever is selected, and says how many records that were. */
   deleteMatching(selection: Selection, how: HowMatching = {}): Promise<number> {
     return this.writer.deleteMatching(this.lists, selection, how);
+  }
+
+  /** Writes the records of a file, whose lines come in batches. */
+  async importMany(batches: AsyncIterable<ImportLine<DeepPartial<E>>[]>, how: HowImport = {}): Promise<ImportReport> {
+    return new Importer<E>(this.writer.sql, naturalKeyOf(this.repository.target)!, how).run(batches);
+  }
+
+  /** All records that `query` selects, as the bytes of a file. */
+  exportMany(query: ExportQuery, how: HowExport<E>): Promise<Readable> {
+    return new Exporter<E>(this.writer.sql, this.lists).stream(query, how);
   }
 
   private get lists(): ListSql {

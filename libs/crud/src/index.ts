@@ -13,4 +13,5 @@ export * from './reading/list-query';
 export * from './shapes';
 export * from './writing/conditions';
 export { type Change, type How, type HowMatching } from './writing/record-writer';
+export { FORMATS } from './transfer/upload';
 export { isRefused, type Outcome } from './writing/write-each';

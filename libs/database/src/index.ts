@@ -15,3 +15,4 @@ export * from './unit';
 export * from './unit-of-work';
 export * from './bulk/bulk-writer';
 export * from './bulk/entity-sql';
+export * from './bulk/staging';

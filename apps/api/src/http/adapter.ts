@@ -1,4 +1,4 @@
-import { BadRequestException } from '@nestjs/common';
+import { BadRequestException, UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { Settings } from '@app/config';
+import { FORMATS } from '@app/crud';
 import { runWithRequest } from '@app/observability';
 import { problemBody, sendProblem } from './send-problem';
 
@@ -20,7 +21,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     skipMiddie: true, // we use no Express middleware, and every request would pay for the door to it
     bodyLimit: settings.bodyLimitBytes,
     trustProxy: settings.trustProxy.length ? settings.trustProxy : false,
-    requestTimeout: 120_000, // to receive a request; whoever is slower holds the connection for something else
+    requestTimeout: 3_600_000, // to receive a request, an import being the longest
     return503OnClosing: false, // a connection still open while we stop is served to its end
     http: { requireHostHeader: false }, // Node would refuse without a word; the hook below does with a problem
     routerOptions: { maxParamLength: 500 },
@@ -43,6 +44,11 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     if (request.headers['idempotency-key']) request.rawBody = body as Buffer;
     if (isUtf8(body as Buffer)) void parseJson(request, body.toString(), done);
     else done(new BadRequestException({ code: 'malformed_json', message: 'The body is not UTF-8.' }));
+  });
+  // Files are not read here but where they go, and nowhere else.
+  fastify.addContentTypeParser(Object.keys(FORMATS), (request, body, done) => {
+    const takesFiles = request.routeOptions.url?.endsWith('/import');
+    done(takesFiles ? null : new UnsupportedMediaTypeException('The body must be application/json.'), body);
   });
   fastify.server.on('checkExpectation', fastify.routing); // unknown ones are ignored, which RFC 9110 allows
   fastify.addHook('onRequest', (request, reply, done) => {

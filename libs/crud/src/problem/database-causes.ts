@@ -31,6 +31,13 @@ export const required = (property: string, base = ''): Cause => ({
   detail: `${property} is required.`,
 });
 
+export const invalidValue = (property: string): Cause => ({
+  status: 422,
+  code: 'invalid',
+  pointer: `/${property}`,
+  detail: `${property} is out of range or not allowed.`,
+});
+
 /**
  * What a data error (22…, 23…) of Postgres means to the client, in the words of `entities`; undefined for other errors.
  * Names fields, never constraints, SQL or values.

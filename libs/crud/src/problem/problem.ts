@@ -12,6 +12,8 @@ export interface Cause {
   pointer: string;
   /** Which item of a bulk request. */
   index?: number;
+  /** Which line of a file. */
+  line?: number;
   /** The tag the record has instead of the one demanded. */
   etag?: string;
 }
@@ -27,7 +29,7 @@ export class Problem extends HttpException {
   constructor(status: number, code: string, detail: string, causes: Cause[] = []) {
     const errors = causes
       .slice(0, MOST_ERRORS)
-      .map(({ pointer, code, detail, index }) => ({ pointer, code, detail, index }));
+      .map(({ pointer, code, detail, index, line }) => ({ pointer, code, detail, index, line }));
     super({ code, message: detail, errors: errors.length ? errors : undefined }, status);
     this.body = { status, code, detail, errors: errors.length ? errors : undefined };
   }

@@ -84,7 +84,8 @@ const relationsOf = (Entity: Type<unknown>): string[] =>
     .filter(({ relationType }) => relationType === 'many-to-one')
     .map(({ propertyName }) => propertyName);
 
-function inheritance(Entity: Type<unknown>): Type<unknown>[] {
+/** The class of an entity and those it extends, whose columns it has too. */
+export function inheritance(Entity: Type<unknown>): Type<unknown>[] {
   const classes: Type<unknown>[] = [];
   for (let Class = Entity; Class?.prototype; Class = Object.getPrototypeOf(Class) as Type<unknown>) classes.push(Class);
   return classes;
@@ -111,7 +112,7 @@ const KINDS: Record<Kind, string[]> = {
 };
 
 /** Undefined for what holds more than one value, or none that clients could spell. */
-function kindOf(type: ColumnType | undefined): Kind | undefined {
+export function kindOf(type: ColumnType | undefined): Kind | undefined {
   const name = type === String ? 'text' : type === Number ? 'int' : type === Boolean ? 'boolean' : String(type);
   return (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].includes(name));
 }

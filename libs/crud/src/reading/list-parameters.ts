@@ -17,10 +17,24 @@ export const pageParameters = (fields: ListFields): Parameter[] => [
     ['none', 'exact', 'estimated'],
     'Whether to count all records: `estimated` costs the same for any number.',
   ),
-  ...(fields.isSoftDelete
-    ? [choice('deleted', ['exclude', 'include', 'only'], 'Whether deleted records are in the list; without: not.')]
-    : []),
-  ...filterParameters(fields.filter),
+  ...selectionParameters(fields),
+];
+
+/** The parameters of the route that exports lists. */
+export const exportParameters = (fields: ListFields): Parameter[] => [
+  choice('format', ['ndjson', 'csv'], 'The format of the file; without: what `Accept` asks for, else ndjson.'),
+  flag('raw', 'In CSV, text stays as it is even where a spreadsheet would run it as a formula.'),
+  sort(fields),
+  names('fields', fields.all, 'Only these fields of each record.'),
+  ...selectionParameters(fields),
+];
+
+/** The parameters of the route that imports files. */
+export const importParameters = (): Parameter[] => [
+  choice('mode', ['create', 'upsert'], '`upsert` changes the records whose natural key is taken; without: create.'),
+  choice('onError', ['abort', 'skip'], '`skip` leaves bad lines out; without, one bad line and nothing is written.'),
+  flag('dryRun', 'Answers as if it were written, and writes nothing.'),
+  flag('raw', 'In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.'),
 ];
 
 /** The parameters of the route that deletes what matches a filter. */
@@ -31,13 +45,20 @@ export const deleteParameters = (fields: ListFields): Parameter[] => [
   ...filterParameters(fields.filter),
 ];
 
+const selectionParameters = ({ isSoftDelete, filter }: ListFields): Parameter[] => [
+  ...(isSoftDelete
+    ? [choice('deleted', ['exclude', 'include', 'only'], 'Whether deleted records are in the list; without: not.')]
+    : []),
+  ...filterParameters(filter),
+];
+
 /** The parameters of routes that read one record. */
 export const oneParameters = ({ all, include }: ListFields): Parameter[] => [
   names('fields', all, 'Only these fields of each record, and its id.'),
   ...(include.length ? [names('include', include, 'Records it refers to, to be read along with it.')] : []),
 ];
 
-export const sort = ({ sort: fields }: ListFields): Parameter => ({
+const sort = ({ sort: fields }: ListFields): Parameter => ({
   name: 'sort',
   description: `Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of ${fields.join(', ')}.`,
   schema: { type: 'string', pattern: `^-?(${fields.join('|')})(,-?(${fields.join('|')}))*$`, example: '-createdAt' },

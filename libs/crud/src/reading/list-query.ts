@@ -45,6 +45,22 @@ export interface DeleteMatchingQuery extends Selection {
   dryRun?: boolean;
 }
 
+/** Which records to export, in which order and form. */
+export interface ExportQuery extends Selection, Pick<PageQuery, 'sort' | 'fields'> {
+  format?: 'ndjson' | 'csv';
+  /** In CSV, whether text stays as it is even where a spreadsheet would run it. */
+  raw?: boolean;
+}
+
+/** How to import a file. */
+export interface ImportQuery {
+  mode?: 'create' | 'upsert';
+  onError?: 'abort' | 'skip';
+  dryRun?: boolean;
+  /** In CSV, whether text is what it is, and no apostrophe was put before it. */
+  raw?: boolean;
+}
+
 /** How to delete one record. */
 export interface DeleteQuery {
   purge?: boolean;

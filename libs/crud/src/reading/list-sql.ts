@@ -70,11 +70,12 @@ export class ListSql {
     };
   }
 
-  /** All records of the selection, in no order. */
-  all(selection: Selection): Statement {
+  /** All records of the selection, in no order unless one is given. */
+  all(selection: Selection, order = ''): Statement {
     const parameters = new Values();
     const where = whereAll(this.conditions(selection, parameters));
-    return { text: `SELECT ${this.sql.columns} FROM ${this.sql.table} AS t ${where}`, parameters: parameters.all };
+    const text = `SELECT ${this.sql.columns} FROM ${this.sql.table} AS t ${where} ${order}`;
+    return { text, parameters: parameters.all };
   }
 
   /** Deletes the selection, in the order of its ids, so that two such calls cannot deadlock; or hides it at the time `now`. */

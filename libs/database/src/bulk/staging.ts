@@ -63,6 +63,11 @@ export class Staging {
     return this.takeOut(this.sql.dangling(this.sql.foreignKey(properties), this.all));
   }
 
+  /** Takes out the rows that are about to refer by `properties` to a deleted record, unless a record of their `own` key does so already. */
+  deadReferences(properties: string[], own = ['id']): Promise<Finding> {
+    return this.takeOut(this.sql.deadReferences(this.sql.foreignKey(properties), this.all, this.columns(own)));
+  }
+
   /** Takes out the rows whose `key` a record has; in an upsert, a record that has not their `own` key. */
   taken(key: string[], own = ['id']): Promise<Finding> {
     return this.takeOut(this.sql.taken(this.columns(key), this.all, this.columns(own)));

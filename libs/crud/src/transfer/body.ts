@@ -1,0 +1,27 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { Problem } from '../problem/problem';
+
+/** The body without its Content-Encoding. Throws 415 for any but gzip. */
+export function unzipped(body: Readable, contentEncoding = 'identity'): Readable {
+  switch (contentEncoding.trim().toLowerCase()) {
+    case 'identity':
+      return body;
+    case 'gzip':
+    case 'x-gzip':
+      return pipeline(body, createGunzip({ chunkSize: 65_536 }), () => {}); // an error of either meets whoever reads
+    default:
+      throw new Problem(415, 'unsupported_encoding', 'Content-Encoding may be gzip or identity.');
+  }
+}
+
+const NOT_GZIP = ['Z_DATA_ERROR', 'Z_BUF_ERROR'];
+const BROKEN_OFF = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
+
+/** What an error of the body tells the client; an error of anything else is left as it is. */
+export function bodyProblem(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+  if (NOT_GZIP.includes(code)) return new Problem(400, 'malformed_gzip', 'The body is not gzip, or lacks its end.');
+  if (BROKEN_OFF.includes(code)) return new Problem(400, 'incomplete_body', 'The body broke off.');
+  return error;
+}
