@@ -8,6 +8,7 @@ import { Database, Names } from '@app/database';
 import { ApiModule } from './api.module';
 import { placeRoutes } from './configure';
 import { createHttpAdapter } from './http/adapter';
+import { writeAsDocumented } from './http/answer-schemas';
 
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
@@ -50,7 +51,9 @@ export async function describeApi(): Promise<OpenAPIObject> {
   return createDocument(api);
 }
 
-/** Serves the document at /docs-json and a page to try it out at /docs. */
+/** Serves the document at /docs-json and a page to try it out at /docs, and has every answer keep what it promises. */
 export function serveDocs(api: NestFastifyApplication): void {
-  SwaggerModule.setup('docs', api, () => createDocument(api), { jsonDocumentUrl: 'docs-json' });
+  const document = createDocument(api);
+  writeAsDocumented(api.getHttpAdapter().getInstance(), document);
+  SwaggerModule.setup('docs', api, document, { jsonDocumentUrl: 'docs-json' });
 }

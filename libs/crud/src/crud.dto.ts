@@ -28,6 +28,7 @@ export class SoftDeleteDto {
     type: String,
     format: 'date-time',
     nullable: true,
+    example: '2026-11-22T12:00:00.000Z',
     description: 'When it was deleted; null while it is not.',
   })
   deletedAt: Date | null;

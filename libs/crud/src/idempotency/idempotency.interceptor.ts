@@ -52,7 +52,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       headers: Object.fromEntries(
         HEADERS.flatMap((header) => (reply.hasHeader(header) ? [[header, String(reply.getHeader(header))]] : [])),
       ),
-      body: answer === undefined ? null : spelt(answer),
+      body: answer === undefined ? null : kept(answer, reply),
     });
     return answer;
   }
@@ -109,9 +109,9 @@ function replay({ requestHash, status, headers, body }: StoredAnswer, hash: Buff
   return body ?? undefined;
 }
 
-/** The answer as JSON; without the records in it where that would be too long. */
-function spelt(answer: unknown): string {
-  const text = JSON.stringify(answer);
+/** The answer as it is sent; without the records in it where that would be too long. */
+function kept(answer: unknown, reply: FastifyReply): string {
+  const text = String(reply.serialize(answer));
   const { count, ids } = answer as { count?: number; ids?: string[] };
   return text.length > LONGEST_BODY && ids ? JSON.stringify({ count, ids }) : text;
 }
