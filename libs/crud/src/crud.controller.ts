@@ -117,6 +117,7 @@ export function CrudController<
     @Documents(`Create one ${name}`, { 201: shapes.read }, [400, 409, 413, 415, 422])
     @Takes(shapes.create)
     async createOne(@Body() values: C): Promise<R> {
+      if (this.onlyInserts) currentUnit().writesOnce();
       return this.toDto(await this.service.createOne(values));
     }
 
@@ -293,6 +294,16 @@ export function CrudController<
       const dto: Partial<Record<keyof R, unknown>> = {};
       for (const field of fields) dto[field] = row[field];
       return dto as R;
+    }
+
+    /** Whether to create one record is nothing but to insert it: no code of the model's own takes part. */
+    private get onlyInserts(): boolean {
+      return (
+        this.createOne === Routes.prototype.createOne &&
+        this.toDto === Routes.prototype.toDto &&
+        this.service.createOne === CrudService.prototype.createOne &&
+        this.service.createMany === CrudService.prototype.createMany
+      );
     }
 
     /** What to read of a record for an answer: all of it where a model's own `toDto` may look at any field. */

@@ -16,6 +16,11 @@ export class LateRunner extends PostgresQueryRunner {
     return this.beginning !== undefined;
   }
 
+  /** Whether nothing has been asked of it, and something still may be. */
+  get isUntouched(): boolean {
+    return !this.hasBegun && !this.isOver;
+  }
+
   override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
     if (!EDGES.includes(text)) await this.begin();
     if (this.isReleased) throw new ConnectionLost(); // TypeORM lets go of a connection that broke

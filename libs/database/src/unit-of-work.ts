@@ -14,7 +14,7 @@ export class UnitOfWork {
     if (outer?.tenant.id === scope.tenant.id) return work();
     if (outer) throw new Error(`A unit of work of tenant ${outer.tenant.id} cannot hold one of ${scope.tenant.id}.`);
 
-    const unit = new Unit(this.dataSource);
+    const unit = new Unit(this.dataSource, scope);
     return runInScope(scope, unit, async () => {
       try {
         const result = await work();

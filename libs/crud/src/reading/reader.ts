@@ -25,7 +25,8 @@ export class Reader<E extends BaseEntity> {
     if (cursor !== undefined && query.offset !== undefined) throw notBoth();
     const list = this.identityOf(query);
     const position = cursor === undefined ? undefined : await this.cursors.open(list, cursor);
-    const rows = await this.query(this.lists.page(query, limit + 1, position)); // one more, to know whether there is more
+    const take = limit + 1; // one more, to know whether there is more
+    const rows = await this.query(this.lists.page(query, take, position), { prepare: isPlain(query) });
     const items = rows.slice(0, limit).map((row) => this.lists.hydrate<E>(row, include));
     const last = rows.length > limit ? this.lists.positionOf(items[limit - 1], sort) : undefined;
     return {
@@ -36,7 +37,7 @@ export class Reader<E extends BaseEntity> {
   }
 
   async one(id: string, query: OneQuery): Promise<E | undefined> {
-    const [row] = await this.query(this.lists.one(id, query));
+    const [row] = await this.query(this.lists.one(id, query), { prepare: isPlain(query) });
     return row && this.lists.hydrate<E>(row, query.include);
   }
 
@@ -61,10 +62,13 @@ export class Reader<E extends BaseEntity> {
     return JSON.stringify([currentScope()?.tenant.id, this.lists.table, sort, filter, deleted]);
   }
 
-  private query({ text, parameters }: Statement): Promise<ObjectLiteral[]> {
-    return currentUnit().manager.query(text, parameters);
+  private query({ text, parameters }: Statement, how?: { prepare: boolean }): Promise<ObjectLiteral[]> {
+    return currentUnit().single(text, parameters, how);
   }
 }
+
+/** Whether the statement has the same text as most others of its kind, and is worth preparing. */
+const isPlain = ({ sort, filter, fields, include }: PageQuery): boolean => !(sort || filter || fields || include);
 
 const notBoth = (): Problem =>
   Problem.of([{ status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' }]);

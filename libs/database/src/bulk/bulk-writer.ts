@@ -115,15 +115,15 @@ export class BulkWriter<E extends BaseEntity> {
 
   private async write(text: string, rows: Row[], returning: string | undefined): Promise<E[]> {
     const whole = returning ? `${text} RETURNING ${returning}` : text;
+    const unit = currentUnit();
     const written = await this.inChunks(rows, (chunk) =>
-      this.query<Partial<Placed> & ObjectLiteral>(whole, chunk, currentUnit().now),
+      unit.write<Partial<Placed> & ObjectLiteral>(whole, [...this.sql.given.parameters(chunk), unit.now]),
     );
     return this.hydrated(written);
   }
 
-  private async query<R>(text: string, rows: Row[], ...more: unknown[]): Promise<R[]> {
-    const result = await currentUnit().manager.query(text, [...this.sql.given.parameters(rows), ...more]);
-    return text.startsWith('UPDATE') ? result[0] : result; // of an UPDATE, TypeORM gives [rows, count]
+  private query<R>(text: string, rows: Row[]): Promise<R[]> {
+    return currentUnit().manager.query(text, this.sql.given.parameters(rows));
   }
 
   private async inChunks<R extends Partial<Placed>>(rows: Row[], work: (chunk: Row[]) => Promise<R[]>): Promise<R[]> {
