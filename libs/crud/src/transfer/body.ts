@@ -16,7 +16,9 @@ export function unzipped(body: Readable, contentEncoding = 'identity'): Readable
 }
 
 const NOT_GZIP = ['Z_DATA_ERROR', 'Z_BUF_ERROR'];
-const BROKEN_OFF = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
+/** The code of the error that ends a body whose sender says no more. */
+export const SILENT = 'ERR_BODY_SILENT';
+const BROKEN_OFF = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', SILENT];
 
 /** What an error of the body tells the client; an error of anything else is left as it is. */
 export function bodyProblem(error: unknown): unknown {

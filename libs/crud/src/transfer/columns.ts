@@ -9,7 +9,7 @@ export type Columns = ReadonlyMap<string, ColumnKind>;
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/; // as JSON writes it
 
 /** What text in a cell means. Text that is nothing of its kind stays text, for the check of the shape to refuse. */
-export const readCell: Record<Exclude<ColumnKind, 'ignored'>, (text: string) => unknown> = {
+export const readCell: Partial<Record<ColumnKind, (text: string) => unknown>> = {
   text: unescapeFormula,
   number: (text) => (NUMBER.test(text) ? Number(text) : text),
   boolean: (text) => (text === 'true' || text === 'false' ? text === 'true' : text),

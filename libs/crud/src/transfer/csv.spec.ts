@@ -85,15 +85,15 @@ describe('A CSV file', () => {
     }
   });
 
-  it('takes the apostrophe off what a spreadsheet would run, unless its text is raw', async () => {
-    const file = `a,b\n'=1,"''@x"\n'tis,=2`;
+  it('takes the apostrophe off what a spreadsheet would run, unless text is wanted raw', async () => {
+    const file = `a,b,number\n'=1,"''@x",1\n'tis,=2,-2`;
     expect(await values(file)).toEqual([
-      { a: '=1', b: "'@x" },
-      { a: "'tis", b: '=2' },
+      { a: '=1', b: "'@x", number: 1 },
+      { a: "'tis", b: '=2', number: -2 },
     ]);
     expect(await values(file, { raw: true })).toEqual([
-      { a: "'=1", b: "''@x" },
-      { a: "'tis", b: '=2' },
+      { a: "'=1", b: "''@x", number: 1 },
+      { a: "'tis", b: '=2', number: -2 },
     ]);
   });
 
@@ -234,8 +234,8 @@ describe('CsvRecords', () => {
           expect(records.some(({ fault }) => fault)).toBe(true);
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
-    expect(Math.min(refused, read)).toBeGreaterThan(500); // both happen
+    expect(Math.min(refused, read)).toBeGreaterThan(100); // both happen
   });
 });

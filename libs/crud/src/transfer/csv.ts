@@ -51,7 +51,6 @@ export class CsvReader implements LineReader {
 
     return names.map((name) => {
       const kind = this.columns.get(name)!;
-      if (kind === 'ignored') return { name };
       return { name, read: kind === 'text' && this.raw ? String : readCell[kind] };
     });
   }

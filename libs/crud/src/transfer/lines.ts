@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
+import { bodyProblem } from './body';
 import { Columns } from './columns';
 import { CsvReader } from './csv';
 import { Line } from './line';
 import { NdjsonReader } from './ndjson';
 import { textLinesOf } from './text-lines';
-import { bodyProblem } from './body';
 
 const BATCH = 1_000; // lines: enough to share the cost of a statement, few enough to wait for
 

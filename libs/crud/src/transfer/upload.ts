@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 import { Problem } from '../problem/problem';
-import { unzipped } from './body';
+import { SILENT, unzipped } from './body';
 
 /** The formats of files, by their content type. */
 export const FORMATS: Record<string, 'ndjson' | 'csv'> = { 'application/x-ndjson': 'ndjson', 'text/csv': 'csv' };
@@ -33,7 +33,7 @@ export function uploadOf(body: unknown, headers: IncomingHttpHeaders): Upload {
 async function* chunksOf(body: Readable): AsyncGenerator<Buffer> {
   const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   for (;;) {
-    const timer = setTimeout(() => body.destroy(new Error('The sender of a file fell silent.')), SILENCE_MS);
+    const timer = setTimeout(() => body.destroy(Object.assign(new Error(SILENT), { code: SILENT })), SILENCE_MS);
     const next = await chunks.next().finally(() => clearTimeout(timer));
     if (next.done) return;
     yield next.value;
