@@ -117,7 +117,7 @@ export function CrudController<
     @Documents(`Create one ${name}`, { 201: shapes.read }, [400, 409, 413, 415, 422])
     @Takes(shapes.create)
     async createOne(@Body() values: C): Promise<R> {
-      if (this.onlyInserts) currentUnit().writesOnce();
+      if (this.onlyInserts()) currentUnit().writesOnce();
       return this.toDto(await this.service.createOne(values));
     }
 
@@ -297,7 +297,7 @@ export function CrudController<
     }
 
     /** Whether to create one record is nothing but to insert it: no code of the model's own takes part. */
-    private get onlyInserts(): boolean {
+    private onlyInserts(): boolean {
       return (
         this.createOne === Routes.prototype.createOne &&
         this.toDto === Routes.prototype.toDto &&

@@ -30,4 +30,4 @@ export function hostility(value: object): { pointer: string; code: string; detai
   return undefined;
 }
 
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
+export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');

@@ -9,13 +9,16 @@ export function unzipped(body: Readable, contentEncoding = 'identity'): Readable
       return body;
     case 'gzip':
     case 'x-gzip':
-      return pipeline(body, createGunzip({ chunkSize: 65_536 }), () => {}); // an error of either meets whoever reads
+      return heldBack(pipeline(body, createGunzip({ chunkSize: 65_536 }), () => {})); // an error of either meets whoever reads
     default:
       throw new Problem(415, 'unsupported_encoding', 'Content-Encoding may be gzip or identity.');
   }
 }
 
 const NOT_GZIP = ['Z_DATA_ERROR', 'Z_BUF_ERROR'];
+/** An error that comes before anyone reads waits for the reader, who gets it: without a listener it would end the process. */
+const heldBack = (stream: Readable): Readable => stream.on('error', () => undefined);
+
 /** The code of the error that ends a body whose sender says no more. */
 export const SILENT = 'ERR_BODY_SILENT';
 const BROKEN_OFF = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', SILENT];
