@@ -1,136 +1,25 @@
-import type { PoolClient } from 'pg';
-import { AbstractLogger, Column, Entity, PrimaryColumn, Repository } from 'typeorm';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { Client, escapeIdentifier as quote } from 'pg';
-import { claim, freshPrefix, openTestDatabase, testSettings } from '@app/testing';
-import { Database } from './database';
 import { isUnavailable, postgresError } from './database-errors';
-import { ensureRoles, removeInstallation, whileRolesRace } from './roles';
 import { currentScope, currentUnit, NoTenantInScope, Scope } from './scope';
-import { ScopedDataSource } from './scoped-data-source';
-import { pgWithTenantPool, TenantPool } from './tenant-pool';
-import { UnitOfWork } from './unit-of-work';
+import {
+  a,
+  admin,
+  atRest,
+  b,
+  backend,
+  database,
+  Door,
+  door,
+  ids,
+  NOBODY_IN_SCOPE,
+  Note,
+  stored,
+  tenant,
+  until,
+  usePremises,
+} from './test/premises';
 
-@Entity()
-class Note {
-  @PrimaryColumn('int') id: number;
-  @Column('text', { default: '' }) text: string;
-  @Column('int', { default: 0 }) count: number;
-}
+usePremises();
 
-/** A data source, what it has sent, and the door to it. */
-interface Door {
-  dataSource: ScopedDataSource;
-  pool: TenantPool;
-  notes: Repository<Note>;
-  statements: string[];
-  run<T>(scope: Scope, work: () => Promise<T>): Promise<T>;
-}
-
-const NOBODY_IN_SCOPE = { login: '', path: '""', status: 'I' };
-
-let database: Database;
-let admin: Client;
-let doors: Door[] = [];
-let [a, b]: Scope[] = [];
-
-beforeAll(async () => {
-  const none = { entities: [], migrations: [] };
-  const settings = testSettings({ SCHEMA_PREFIX: freshPrefix() });
-  database = await openTestDatabase(settings, { platform: none, tenant: none }, () => undefined);
-  admin = await claim(database.adminUrl, database.names.prefix);
-  await ensureRoles(database);
-  await admin.query(`ALTER ROLE ${database.names.app} SET deadlock_timeout = '50ms'`); // found sooner than after a second
-  NOBODY_IN_SCOPE.login = database.names.app;
-  [a, b] = [await tenant('a'), await tenant('b')];
-});
-afterEach(async () => {
-  for (const { dataSource } of doors) await dataSource.destroy();
-  doors = [];
-  for (const { tenant } of [a, b]) await admin.query(`TRUNCATE ${quote(tenant.schema)}.note`);
-});
-afterAll(async () => {
-  await removeInstallation(admin, database.names.prefix);
-  await admin.end();
-  await database.release();
-});
-
-/** A tenant with a schema, a role and the table of notes. */
-async function tenant(name: string, schema = database.names.tenantSchema(name)): Promise<Scope> {
-  const role = `${schema}_role`;
-  const [s, r] = [quote(schema), quote(role)];
-  await whileRolesRace(() =>
-    admin.query(
-      `CREATE ROLE ${r}; GRANT ${r} TO ${database.names.app} WITH INHERIT FALSE, SET TRUE;
-       CREATE SCHEMA ${s}; GRANT USAGE ON SCHEMA ${s} TO ${r};
-       CREATE TABLE ${s}.note (id int PRIMARY KEY, text text NOT NULL DEFAULT '', count int NOT NULL DEFAULT 0);
-       GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.note TO ${r}`,
-    ),
-  );
-  return { tenant: { id: name, schema, role }, actor: 'test', requestId: 'test' };
-}
-
-async function door(poolSize = 1): Promise<Door> {
-  const statements: string[] = [];
-  class Recorder extends AbstractLogger {
-    override logQuery(text: string): void {
-      statements.push(text);
-    }
-    protected writeLog(): void {}
-  }
-  const dataSource = new ScopedDataSource(
-    {
-      type: 'postgres',
-      url: database.appUrl,
-      driver: pgWithTenantPool,
-      installExtensions: false,
-      entities: [Note],
-      poolSize,
-      logger: new Recorder(),
-    },
-    database.names.prefix,
-  );
-  await dataSource.initialize();
-  statements.length = 0;
-  const unitOfWork = new UnitOfWork(dataSource);
-  const made: Door = {
-    dataSource,
-    statements,
-    pool: (dataSource.driver as PostgresDriver).master as TenantPool,
-    notes: dataSource.getRepository(Note),
-    run: (scope, work) => unitOfWork.run(scope, work),
-  };
-  doors.push(made);
-  return made;
-}
-
-/** The notes a tenant has, seen from outside. */
-async function stored({ tenant }: Scope): Promise<Note[]> {
-  return (await admin.query<Note>(`SELECT * FROM ${quote(tenant.schema)}.note ORDER BY id`)).rows;
-}
-const ids = async (scope: Scope): Promise<number[]> => (await stored(scope)).map(({ id }) => id);
-
-/** As whom, and where, every connection of the pool would run a statement now. */
-async function atRest({ pool }: Door): Promise<object[]> {
-  const clients: PoolClient[] = [];
-  for (let n = 0; n < pool.options.max; n++) clients.push(await pool.connect());
-  const found = [];
-  for (const client of clients) {
-    const { rows } = await client.query<{ login: string; path: string }>(
-      `SELECT current_user AS login, current_setting('search_path') AS path`,
-    );
-    found.push({ ...rows[0], status: client.getTransactionStatus() });
-    client.release();
-  }
-  return found;
-}
-
-/** Waits until `query` finds something. */
-async function until(query: string, values: unknown[]): Promise<void> {
-  while (!(await admin.query(query, values)).rows.length);
-}
-const backend = async (): Promise<number> =>
-  (await currentUnit().manager.query('SELECT pg_backend_pid() AS pid'))[0].pid;
 const fail = (): never => {
   throw new Error('mine');
 };
@@ -389,6 +278,20 @@ describe('Unit.keepNothing', () => {
     });
     expect(found).toMatchObject([{ id: 1 }]);
     expect(await ids(a)).toEqual([]);
+  });
+});
+
+describe('Unit.startOver', () => {
+  it('undoes what the unit did, gives its connection back, and lets it begin anew', async () => {
+    const { run, notes, pool } = await door();
+    await run(a, async () => {
+      await notes.insert({ id: 1 });
+      await currentUnit().startOver();
+      expect(pool.idleCount).toBe(1);
+      await notes.insert({ id: 2 });
+      await notes.manager.insert(Note, { id: 3 });
+    });
+    expect(await ids(a)).toEqual([2, 3]);
   });
 });
 

@@ -1,16 +1,9 @@
-import { Column, DataSource, Entity } from 'typeorm';
+import { Column, Entity } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { startApi, TestApi } from '@app/testing';
 import { BaseEntity } from '../base.entity';
-import { Database } from '../database';
-import { DATABASE } from '../database.module';
-import { migrationOptions } from '../migrations';
-import { currentScope, currentUnit, Scope } from '../scope';
-import { ScopedDataSource } from '../scoped-data-source';
-import { SnakeNaming } from '../snake-naming';
-import { pgWithTenantPool } from '../tenant-pool';
-import { UnitOfWork } from '../unit-of-work';
+import { currentUnit } from '../scope';
 import { BulkWriter } from './bulk-writer';
+import { openSpecimens, SpecimenTables } from './test/specimens';
 
 /** Ten columns of its own, besides the four of every record. */
 @Entity()
@@ -28,40 +21,14 @@ class Wide extends BaseEntity {
 }
 
 describe('BulkWriter', () => {
-  let api: TestApi;
-  let scope: Scope;
-  let dataSource: ScopedDataSource;
-
+  let tables: SpecimenTables;
   beforeAll(async () => {
-    api = await startApi();
-    scope = await api.inTenant(async () => currentScope()!);
-    const database = api.app.get<Database>(DATABASE, { strict: false });
-    const options = migrationOptions(database, 'tenant', scope.tenant.schema);
-    const tables = new DataSource({ ...options, entities: [Wide], migrations: [] } as typeof options);
-    await tables.initialize();
-    await tables.synchronize();
-    await tables.destroy();
-    const namingStrategy = new SnakeNaming();
-    dataSource = new ScopedDataSource(
-      {
-        type: 'postgres',
-        url: database.appUrl,
-        driver: pgWithTenantPool,
-        namingStrategy,
-        installExtensions: false,
-        entities: [Wide],
-      },
-      api.prefix,
-    );
-    await dataSource.initialize();
+    tables = await openSpecimens([Wide]);
   });
-  afterAll(async () => {
-    await dataSource.destroy();
-    await api.close();
-  });
+  afterAll(() => tables?.close());
 
   it('takes 50,000 rows of ten columns in one call, far beyond 65,535 parameters, and changes them all', async () => {
-    const writer = new BulkWriter(dataSource.getRepository(Wide));
+    const writer = new BulkWriter(tables.dataSource.getRepository(Wide));
     const row = (n: number) => ({
       id: uuidv7(),
       a: `a${n}`,
@@ -76,7 +43,7 @@ describe('BulkWriter', () => {
       j: new Date(n),
     });
     const rows = Array.from({ length: 50_000 }, (_, n) => row(n));
-    await new UnitOfWork(dataSource).run(scope, async () => {
+    await tables.inUnit(async () => {
       await writer.insert(rows, false);
       const changed = await writer.update(
         rows.map(({ id, e }) => ({ id, a: `new ${e}` })),

@@ -1,187 +1,38 @@
-import { Column, DataSource, DeepPartial, Entity, Repository, Unique, ValueTransformer } from 'typeorm';
+import { DeepPartial, Repository } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { startApi, TestApi } from '@app/testing';
-import { BaseEntity } from '../base.entity';
-import { Database } from '../database';
-import { DATABASE } from '../database.module';
-import { migrationOptions } from '../migrations';
-import { currentScope, Scope } from '../scope';
-import { ScopedDataSource } from '../scoped-data-source';
-import { SnakeNaming } from '../snake-naming';
-import { pgWithTenantPool } from '../tenant-pool';
-import { UnitOfWork } from '../unit-of-work';
 import { BulkWriter } from './bulk-writer';
 import { Row } from './entity-sql';
+import {
+  AWKWARD,
+  business,
+  casesOf,
+  FULL,
+  Mood,
+  openSpecimens,
+  Plain,
+  Rich,
+  Specimen,
+  SpecimenTables,
+  Values,
+} from './test/specimens';
 
-enum Mood {
-  Happy = 'happy',
-  Sad = 'very sad, "indeed"',
-}
-
-/** Euros in the program, cents in the database. */
-const cents: ValueTransformer = {
-  to: (euros: number | null | undefined) => (euros == null ? euros : Math.round(euros * 100)),
-  from: (stored: number | null) => (stored == null ? stored : stored / 100),
-};
-const boxed: ValueTransformer = {
-  to: (value: unknown) => (value == null ? value : { box: value }),
-  from: (stored: { box: unknown } | null) => (stored == null ? stored : stored.box),
-};
-
-/** One column of each common type. */
-abstract class Specimen extends BaseEntity {
-  @Column('text') label: string;
-  @Column('varchar', { length: 20, nullable: true }) short: string | null;
-  @Column('char', { length: 5, nullable: true }) fixed: string | null;
-  @Column('int', { nullable: true }) whole: number | null;
-  @Column('smallint', { nullable: true }) small: number | null;
-  @Column('bigint', { nullable: true }) big: string | null;
-  @Column('numeric', { precision: 30, scale: 5, nullable: true }) exact: string | null;
-  @Column('double precision', { nullable: true }) float: number | null;
-  @Column('boolean', { nullable: true }) flag: boolean | null;
-  @Column('date', { nullable: true }) day: string | null;
-  @Column('time', { nullable: true }) time: string | null;
-  @Column({ type: 'timestamptz', precision: 3, nullable: true }) instant: Date | null;
-  @Column({ type: 'timestamp', precision: 3, nullable: true }) wallClock: Date | null;
-  @Column('uuid', { nullable: true }) other: string | null;
-  @Column('bytea', { nullable: true }) bytes: Buffer | null;
-  @Column('enum', { enum: Mood, nullable: true }) mood: Mood | null;
-  @Column('int', { transformer: cents, nullable: true }) price: number | null;
-  // Words the writer's own SQL might have used for itself.
-  @Column('int', { nullable: true }) ord: number | null;
-  @Column('boolean', { nullable: true }) present: boolean | null;
-  @Column('text', { nullable: true }) order: string | null;
-
-  @Column('text', { default: 'brand new' }) withText: string;
-  @Column('int', { default: 7 }) withNumber: number;
-  @Column('boolean', { default: true }) withFlag: boolean;
-  @Column('enum', { enum: Mood, default: Mood.Sad }) withMood: Mood;
-  @Column('timestamptz', { default: () => "timestamptz '2001-02-03T04:05:06Z'" }) withExpression: Date;
-}
-
-@Entity()
-@Unique('uc_Plain_Label', ['label'])
-class Plain extends Specimen {}
-
-@Entity()
-@Unique('uc_Rich_Label', ['label'])
-class Rich extends Specimen {
-  @Column('jsonb', { nullable: true }) document: unknown;
-  @Column('json', { nullable: true }) verbatim: unknown;
-  @Column('jsonb', { nullable: true, transformer: boxed }) boxed: unknown;
-  @Column('text', { array: true, nullable: true }) words: string[] | null;
-  @Column('int', { array: true, nullable: true }) numbers: number[] | null;
-  @Column('enum', { enum: Mood, array: true, nullable: true }) moods: Mood[] | null;
-  @Column('simple-array', { nullable: true }) list: string[] | null;
-  @Column('simple-json', { nullable: true }) simple: unknown;
-  @Column('jsonb', { default: { made: ['by', 'default'] } }) withDocument: object;
-  @Column('text', { array: true, default: ['a', 'b'] }) withWords: string[];
-}
-
-type Values = Record<string, unknown>;
-
-const AWKWARD = ` a'b"c\\d{e,f}\n\t%_$1 \u{1f9d9} NULL `;
-const FULL: Values = {
-  short: 'short',
-  fixed: 'abc',
-  whole: -2_147_483_648,
-  small: 32_767,
-  big: '9223372036854775807',
-  exact: '1234567890123456789012345.12345',
-  float: 1.7976931348623157e308,
-  flag: false,
-  day: '2026-11-22',
-  time: '23:59:59',
-  instant: new Date('2026-11-22T12:34:56.789Z'),
-  wallClock: new Date('2026-07-01T00:30:00.123Z'),
-  other: '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77',
-  bytes: Buffer.from([0, 1, 127, 128, 255, 0x5c]),
-  mood: Mood.Sad,
-  price: 12.34,
-  ord: 5,
-  present: false,
-  order: AWKWARD,
-  withText: '',
-  withNumber: 0,
-  withFlag: false,
-  withMood: Mood.Happy,
-  withExpression: new Date(0),
-};
-const RICH: Values = {
-  document: { deep: [{ a: null }, [], 'x', 1.5, true], text: AWKWARD, '': {}, constructor: 1 },
-  verbatim: [{ b: 1, a: 2 }],
-  boxed: { price: 3 },
-  words: [AWKWARD, '', 'NULL', '{}'],
-  numbers: [1, -1, 0],
-  moods: [Mood.Sad, Mood.Happy],
-  list: ['x', 'y'],
-  simple: { s: [1] },
-  withDocument: {},
-  withWords: [],
-};
-const nulls = (values: Values): Values =>
-  Object.fromEntries(Object.keys(values).map((key) => [key, key.startsWith('with') ? values[key] : null]));
-
-let api: TestApi;
-let dataSource: ScopedDataSource;
-let scope: Scope;
-
+let tables: SpecimenTables;
 beforeAll(async () => {
-  api = await startApi();
-  scope = await api.inTenant(async () => currentScope()!);
-  const database = api.app.get<Database>(DATABASE, { strict: false });
-  const tables = new DataSource({
-    ...migrationOptions(database, 'tenant', scope.tenant.schema),
-    entities: [Plain, Rich],
-    migrations: [],
-  } as ConstructorParameters<typeof DataSource>[0]);
-  await tables.initialize();
-  try {
-    await tables.synchronize();
-  } finally {
-    await tables.destroy();
-  }
-
-  dataSource = new ScopedDataSource(
-    {
-      type: 'postgres',
-      url: database.appUrl,
-      driver: pgWithTenantPool,
-      namingStrategy: new SnakeNaming(),
-      installExtensions: false,
-      poolSize: 2,
-      entities: [Plain, Rich],
-    },
-    database.names.prefix,
-  );
-  await dataSource.initialize();
+  tables = await openSpecimens();
 });
-afterAll(async () => {
-  await dataSource?.destroy();
-  await api?.close();
-});
+afterAll(() => tables?.close());
 
-const inUnit = <T>(work: () => Promise<T>): Promise<T> => new UnitOfWork(dataSource).run(scope, work);
+const inUnit = <T>(work: () => Promise<T>): Promise<T> => tables.inUnit(work);
 
 describe.each([
-  ['parallel arrays', Plain, FULL, [] as [string, Values][]],
-  [
-    'JSON',
-    Rich,
-    { ...FULL, ...RICH },
-    [
-      ['JSON that is text', { document: 'text', verbatim: '"', boxed: 'x' }],
-      ['JSON that is a number', { document: 0, verbatim: -1.5, boxed: 1 }],
-      ['JSON that is a list', { document: [], verbatim: [1, 'a', null], boxed: [[1]] }],
-      ['JSON that is false', { document: false, verbatim: true, boxed: false }],
-      ['empty lists', { words: [], numbers: [], moods: [] }],
-    ] as [string, Values][],
-  ],
-])('BulkWriter, rows travelling as %s', (_way, Kind, full, more) => {
+  ['parallel arrays', Plain],
+  ['JSON', Rich],
+])('BulkWriter, rows travelling as %s', (_way, Kind) => {
+  const full = FULL.get(Kind)!;
   let repository: Repository<Specimen>;
   let writer: BulkWriter<Specimen>;
   beforeAll(() => {
-    repository = dataSource.getRepository<Specimen>(Kind);
+    repository = tables.dataSource.getRepository<Specimen>(Kind);
     writer = new BulkWriter(repository);
   });
 
@@ -194,22 +45,7 @@ describe.each([
     const { id } = await inUnit(() => repository.save(repository.create(row(values) as DeepPartial<Specimen>)));
     return read(id);
   };
-  const business = (specimen: object): Values => {
-    const { id: _i, label: _l, createdAt: _c, updatedAt: _u, version: _v, ...rest } = specimen as Values;
-    return rest;
-  };
-
-  const CASES: [string, Values][] = [
-    ['a value in every column', full],
-    ['null wherever it may be', nulls(full)],
-    ['only what must be given', {}],
-    [
-      'smallest values',
-      { whole: 0, big: '-9223372036854775808', exact: '-0.00001', float: -5e-324, order: '', price: 0 },
-    ],
-    ['days long ago', { day: '0099-01-31', instant: new Date('1950-01-01T00:00:00.001Z') }],
-    ...more,
-  ];
+  const CASES = casesOf(Kind);
 
   it.each(CASES)('stores %s as TypeORM does', async (_what, values) => {
     const [given] = await insert(row(values));

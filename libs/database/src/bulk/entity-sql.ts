@@ -164,19 +164,21 @@ export class EntitySql {
     return faulty(source, lacks, isNew);
   }
 
-  /** Turns rows of a staging table whose `key` is in the table into changes of that row: gives them its id, and `flag` says whether they change it. */
-  match(key: ColumnMetadata[], source: Source, flag: string): string {
-    return `UPDATE ${source.from} SET id = t.id, ${quote(flag)} = (${this.differs(source)})
-              FROM ${this.table} AS t WHERE ${this.sameKey(key, source)}${this.andLive}`;
-  }
-
-  /** The same with deleted rows, which are changed by being revived: of several that have the key, the last to be deleted. */
-  matchDeleted(key: ColumnMetadata[], source: Source, flag: string): string {
-    const columns = key.map(({ databaseName }) => quote(databaseName)).join(', ');
-    return `UPDATE ${source.from} SET id = t.id, ${quote(flag)} = true
-              FROM (SELECT DISTINCT ON (${columns}) id, ${columns} FROM ${this.table}
-                     WHERE ${this.deletedAt} IS NOT NULL ORDER BY ${columns}, ${this.deletedAt} DESC, id DESC) AS t
-             WHERE i.${quote(flag)} IS NULL AND ${this.sameKey(key, source)}`;
+  /**
+   * The places of the rows whose `key` the table has, with the id of the row that has it and whether they would change it.
+   * Without a live row that is a deleted one, which they revive: of several, the last to be deleted.
+   */
+  match(key: ColumnMetadata[], source: Source): string {
+    const matches = (which = '', more = ''): string =>
+      `SELECT ${ord()}, t.id, (${this.differs(source)}) AS changes${more}
+         FROM ${source.from} JOIN ${this.table} AS t ON ${this.sameKey(key, source)}${which}`;
+    if (!this.deletedAt) return matches();
+    const deletedAt = `t.${this.deletedAt}`;
+    // The live and the deleted have an index each.
+    return `SELECT DISTINCT ON (${quote(ORD)}) * FROM (
+              ${matches(this.andLive, `, ${deletedAt}`)} UNION ALL
+              ${matches(` AND ${deletedAt} IS NOT NULL`, `, ${deletedAt}`)}) AS t
+             ORDER BY ${quote(ORD)}, ${deletedAt} DESC NULLS FIRST, id DESC`;
   }
 
   /** Locks the rows of the table that have the ids of the source, and counts them. In the order of `lockById`. */

@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as eventLoop } from 'node:timers/promises';
 import { QueryResult } from 'typeorm';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { currentUnit } from '../scope';
@@ -6,8 +7,6 @@ import type { Unit } from '../unit';
 import { copyText } from './copy-text';
 import type { EntitySql } from './entity-sql';
 import { ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
-
-const CHANGES = '#changes'; // null for a new row, else whether it changes the one that has its key
 
 /** A row of a file, and the line it stands on. */
 export interface StagedRow {
@@ -37,7 +36,7 @@ export class Staging {
     private readonly sql: EntitySql,
     private readonly named: number,
   ) {
-    this.table = quote(`#staging_${nextNumber(currentUnit())}`);
+    this.table = newTable();
     this.all = new StagedRows(`${this.table} AS i`, sql.written);
   }
 
@@ -82,20 +81,28 @@ export class Staging {
 
   /** Inserts every row. Gives how many. */
   insert(): Promise<number> {
-    return this.write(this.sql.insertFrom(this.where(`${quote(CHANGES)} IS NULL`)));
+    return this.write(this.sql.insertFrom(this.all));
   }
 
   /** Inserts the rows whose `key` no record has, and changes the records that have it, where that makes a difference. */
   async upsert(key: string[]): Promise<{ created: number; updated: number; unchanged: number }> {
     // Postgres would take either of two rows for one record, and not say which.
     if (!this.withoutTwins.has(key.join())) throw new Error(`Take out the twins of ${key.join(' and ')} first.`);
-    await run(this.sql.match(this.columns(key), this.all, CHANGES));
-    if (this.sql.metadata.deleteDateColumn) await run(this.sql.matchDeleted(this.columns(key), this.all, CHANGES));
-    await this.analyze();
-    const changes = this.where(quote(CHANGES));
-    await run(this.sql.lockSame(changes));
-    const updated = await this.write(this.sql.updateFrom(changes));
-    const created = await this.insert();
+    const known = newTable();
+    await run(`CREATE TEMP TABLE ${known} ON COMMIT DROP AS ${this.sql.match(this.columns(key), this.all)}`);
+    await run(`ANALYZE ${known}`);
+
+    const ord = quote(ORD);
+    const values = this.sql.written.all.filter(({ isPrimary }) => !isPrimary).map(({ databaseName }) => databaseName);
+    const changed = `SELECT k.id, ${[PRESENT, ...values].map((name) => `s.${quote(name)}`).join(', ')}
+                       FROM ${this.table} AS s JOIN ${known} AS k USING (${ord}) WHERE k.changes ORDER BY k.id`;
+    await run(this.sql.lockSame(this.from(`SELECT id FROM ${known} WHERE changes`)));
+    // Joined by hash they would lose their order, and an update have to read and write a page for each.
+    await run('SET LOCAL enable_hashjoin = off');
+    const updated = await this.write(this.sql.updateFrom(this.from(changed)));
+    await run('SET LOCAL enable_hashjoin TO DEFAULT');
+    const added = `SELECT * FROM ${this.table} AS s WHERE NOT EXISTS (SELECT FROM ${known} AS k WHERE k.${ord} = s.${ord})`;
+    const created = await this.write(this.sql.insertFrom(this.from(added)));
     return { created, updated, unchanged: this.size - created - updated };
   }
 
@@ -103,14 +110,15 @@ export class Staging {
     const { all, names } = this.sql.written;
     // Values are text until they are known to be valid: COPY would fail at the first that is not.
     const columns = all.map(({ isPrimary }, index) => `${names[index]} ${isPrimary ? 'uuid' : 'text'}`);
-    const places = [quote(ORD), quote(PRESENT)];
-    await run(
-      `CREATE TEMP TABLE ${this.table} (${places[0]} int, ${places[1]} bigint, ${quote(CHANGES)} boolean, ${columns.join(', ')}) ON COMMIT DROP`,
-    );
-    await pipeline(
-      this.text(batches),
-      await currentUnit().copyIn(`COPY ${this.table} (${[...places, ...names].join(', ')}) FROM STDIN`),
-    );
+    const [ord, present] = [ORD, PRESENT].map(quote);
+    await run(`CREATE TEMP TABLE ${this.table} (${ord} int, ${present} bigint, ${columns.join(', ')}) ON COMMIT DROP`);
+    const copy = await currentUnit().copyIn(`COPY ${this.table} (${[ord, present, ...names].join(', ')}) FROM STDIN`);
+    const closed = new Promise((resolve) => copy.once('close', resolve));
+    try {
+      await pipeline(this.text(batches), copy);
+    } finally {
+      await closed; // a COPY that fails is over when Postgres has said so
+    }
     await this.analyze();
   }
 
@@ -125,6 +133,7 @@ export class Staging {
       }
       this.size += batch.length;
       yield text;
+      await eventLoop(); // a source that never waits would keep everyone else waiting, and the answer of Postgres too
     }
   }
 
@@ -149,8 +158,8 @@ export class Staging {
     return (await run(text, [currentUnit().now])).affected!;
   }
 
-  private where(condition: string): Source {
-    return new StagedRows(`(SELECT * FROM ${this.table} WHERE ${condition}) AS i`, this.sql.written);
+  private from(query: string): Source {
+    return new StagedRows(`(${query}) AS i`, this.sql.written);
   }
 
   private columns(properties: string[]): ColumnMetadata[] {
@@ -177,11 +186,11 @@ class StagedRows implements Source {
 
 const opened = new WeakMap<Unit, number>();
 
-/** Numbers the staging tables of a unit; not those of the process, or statistics would hold each import's statements. */
-function nextNumber(unit: Unit): number {
-  const next = (opened.get(unit) ?? 0) + 1;
-  opened.set(unit, next);
-  return next;
+/** A name for another temporary table. Numbered in its unit: numbers of the process would give statistics on statements no rest. */
+function newTable(): string {
+  const number = (opened.get(currentUnit()) ?? 0) + 1;
+  opened.set(currentUnit(), number);
+  return quote(`#staging_${number}`);
 }
 
 const run = (text: string, parameters?: unknown[]): Promise<QueryResult> =>

@@ -1,0 +1,57 @@
+import { Client } from 'pg';
+import { withAdmin } from '@app/database';
+import { ID_OF_N, LONG_AGO } from './books';
+
+/** The books of one target, and the way to have the same ones before every measurement. */
+export class BookTable {
+  constructor(
+    private readonly adminUrl: string,
+    /** With its schema. */
+    readonly name: string,
+  ) {}
+
+  /** Makes the table, in a schema of its own, with the columns and indexes of `model`. */
+  createLike(model: BookTable): Promise<void> {
+    return withAdmin(this.adminUrl, async (client) => {
+      await client.query(`CREATE SCHEMA ${this.name.split('.')[0]}`);
+      await client.query(`CREATE TABLE ${this.name} (LIKE ${model.name} INCLUDING ALL)`);
+      await client.query(`ALTER TABLE ${this.name} ALTER id SET DEFAULT gen_random_uuid()`); // for who gives none
+    });
+  }
+
+  /** Keeps Postgres from tidying up behind a measurement: `hold` does it before. */
+  leaveToUs(): Promise<void> {
+    return withAdmin(this.adminUrl, async (client) => {
+      await client.query(`ALTER TABLE ${this.name} SET (autovacuum_enabled = false)`);
+    });
+  }
+
+  /** Has it hold exactly the first `count` books, tidy and with nothing left to write: what a workload added is gone. */
+  hold(count: number): Promise<void> {
+    return withAdmin(this.adminUrl, async (client) => {
+      const isFarTooLarge = (await this.countBy(client)) > 2 * count; // then TRUNCATE and all anew is faster
+      if (isFarTooLarge) await client.query(`TRUNCATE ${this.name} CASCADE`);
+      else await client.query(`DELETE FROM ${this.name} WHERE created_at > ${timeOf(`${count}`)}`);
+
+      const { rowCount } = await client.query(
+        `INSERT INTO ${this.name} (id, identifier, name, author, release_year, created_at, updated_at, version)
+         SELECT ${ID_OF_N}, 'held-' || n, 'A Brief Horror Story of Time', 'Stephen "Hawk" King', 2035,
+                ${timeOf('n')}, ${timeOf('n')}, 1
+           FROM generate_series(${await this.countBy(client)} + 1, ${count}) AS n`,
+      );
+      await client.query(`VACUUM ${rowCount ? '(ANALYZE)' : ''} ${this.name}`);
+      await client.query('CHECKPOINT');
+    });
+  }
+
+  count(): Promise<number> {
+    return withAdmin(this.adminUrl, (client) => this.countBy(client));
+  }
+
+  private async countBy(client: Client): Promise<number> {
+    const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${this.name}`);
+    return rows[0].count;
+  }
+}
+
+const timeOf = (n: string): string => `to_timestamp((${LONG_AGO} + ${n}) / 1000.0)`;

@@ -1,0 +1,23 @@
+export type Unit = 'requests/s' | 'rows/s' | 'ms' | 's' | 'MB';
+
+/** What ours is to reach: a multiple of another target's figure, by default the same one, or less than a limit. */
+export type Goal = { times: number; of: 'bare' | 'plain'; at?: string } | { below: number };
+
+/** A row of the report: what was measured, and what it should be. */
+export interface Figure {
+  title: string;
+  unit: Unit;
+  /** The gate. */
+  atLeast?: Goal;
+  /** The direction. */
+  target?: Goal;
+}
+
+/** What a target's rounds gave, or the status by which it said that it cannot do this. */
+export type Samples = number[] | { lacks: number };
+
+/** A figure as it was measured, by the names of the targets. */
+export interface Measured {
+  figure: Figure;
+  samples: Record<string, Samples>;
+}

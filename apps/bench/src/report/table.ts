@@ -1,0 +1,57 @@
+import { Goal, Measured, Samples } from './figure';
+import { shortly, threeDigits, twoDecimals } from './format';
+import { isMet, middleOf, ratio } from './verdict';
+
+/** The comparison in Markdown: medians, ratios, and what of it was to be reached. */
+export function comparisonTable(all: Measured[]): string {
+  const rows = all.map((measured) => {
+    const { figure, samples } = measured;
+    const compares = figure.unit.endsWith('/s');
+    const times = (one: string, other: string) => (compares ? twoDecimals(ratio(samples[one], samples[other])) : '');
+    const verdict = (goal: Goal | undefined) =>
+      goal ? `${mark(isMet(goal, measured, all))} ${spelt(goal, figure.unit)}` : '';
+    return [
+      `${figure.title}, ${figure.unit}`,
+      ...['bare', 'plain', 'ours'].map((name) => cell(samples[name])),
+      times('plain', 'bare'),
+      times('ours', 'bare'),
+      times('ours', 'plain'),
+      verdict(figure.atLeast),
+      verdict(figure.target),
+    ];
+  });
+  return markdown(
+    ['', 'bare', 'plain', 'ours', 'plain ÷ bare', 'ours ÷ bare', 'ours ÷ plain', 'at least', 'target'],
+    rows,
+  );
+}
+
+/** The same work of ours on tables of different sizes, in Markdown; the last column is 1 where size costs nothing. */
+export function growthTable(all: Measured[], sizes: number[]): string {
+  const names = sizes.map(shortly);
+  const [smallest, largest] = [names[0], names[names.length - 1]];
+  return markdown(
+    ['ours, by size of its table', ...names, `${largest} ÷ ${smallest}`],
+    all.map(({ figure, samples }) => [
+      `${figure.title}, ${figure.unit}`,
+      ...names.map((name) => cell(samples[name])),
+      twoDecimals(ratio(samples[largest], samples[smallest])),
+    ]),
+  );
+}
+
+const cell = (samples: Samples): string =>
+  Array.isArray(samples) ? threeDigits(middleOf(samples)) : `– (${samples.lacks})`;
+const mark = (met: boolean | undefined): string => (met === undefined ? '–' : met ? '✓' : '✗');
+const spelt = (goal: Goal, unit: string): string =>
+  'below' in goal
+    ? `< ${goal.below} ${unit}`
+    : `${+goal.times.toFixed(2)} × ${goal.of}${goal.at ? ` at ${goal.at}` : ''}`;
+
+function markdown(head: string[], rows: string[][]): string {
+  const widths = head.map((title, column) => Math.max(title.length, 3, ...rows.map((row) => row[column].length)));
+  const line = (cells: string[]) =>
+    `| ${cells.map((text, column) => (column ? text.padStart(widths[column]) : text.padEnd(widths[column]))).join(' | ')} |`;
+  const rule = widths.map((width, column) => (column ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)));
+  return [head, rule, ...rows].map((cells) => line(cells)).join('\n');
+}

@@ -1,0 +1,336 @@
+import { Logger } from '@nestjs/common';
+import { escapeIdentifier as quote, type PoolClient } from 'pg';
+import { isDataError, isUnavailable, postgresError } from './database-errors';
+import { currentUnit, Scope } from './scope';
+import {
+  a,
+  admin,
+  atRest,
+  b,
+  database,
+  Door,
+  door,
+  ids,
+  NOBODY_IN_SCOPE,
+  tenant,
+  until,
+  usePremises,
+} from './test/premises';
+
+usePremises();
+
+const WHERE = `SELECT current_user AS role, current_setting('search_path') AS path`;
+const INSERT = 'INSERT INTO note (id, text) VALUES ($1, $2) RETURNING id';
+const PREPARE = { prepare: true };
+
+/** Runs the only statement of a unit. */
+const single = <R = any>({ run }: Door, scope: Scope, ...statement: [string, unknown[]?, { prepare: boolean }?]) =>
+  run(scope, () => currentUnit().single<R>(...statement));
+const fault = (work: Promise<unknown>): Promise<any> => work.then(() => undefined).catch((reason) => reason);
+const prepared = async ({ pool }: Door): Promise<string[]> =>
+  (await pool.query('SELECT statement FROM pg_prepared_statements ORDER BY prepare_time')).rows.map(
+    ({ statement }) => statement,
+  );
+const as = (scope: Scope, tenant: Partial<Scope['tenant']>): Scope => ({
+  ...scope,
+  tenant: { ...scope.tenant, ...tenant },
+});
+
+/** Counts how often the server was asked and answered, on the one connection of a pool. */
+async function countTrips({ pool }: Door): Promise<() => number> {
+  let trips = 0;
+  const client = await pool.connect();
+  client.connection.on('readyForQuery', () => trips++);
+  client.release();
+  return () => trips;
+}
+
+describe('Unit.single', () => {
+  it.each([{ prepare: false }, { prepare: true }])("runs in the unit's tenant, in one round trip, %o", async (how) => {
+    const door1 = await door();
+    const trips = await countTrips(door1);
+    for (let times = 1; times <= 3; times++) {
+      for (const scope of [a, b]) {
+        const { role, schema } = scope.tenant;
+        expect(await single(door1, scope, WHERE, [], how)).toEqual([{ role, path: quote(schema) }]);
+      }
+      expect(trips()).toBe(2 * times);
+    }
+    expect(door1.statements).toEqual(Array.from({ length: 6 }, () => WHERE));
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
+  it('keeps what it writes at once, and nothing of what fails', async () => {
+    const door1 = await door();
+    await expect(
+      door1.run(a, async () => {
+        expect(await currentUnit().single(INSERT, [1, 'one'])).toEqual([{ id: 1 }]);
+        expect(await ids(a)).toEqual([1]);
+        throw new Error('mine');
+      }),
+    ).rejects.toThrow('mine');
+    await expect(
+      single(door1, a, 'INSERT INTO note (id) SELECT 5 - n FROM generate_series(1, 10) n'),
+    ).rejects.toThrow();
+    expect(await ids(a)).toEqual([1]);
+    expect(await single(door1, a, `UPDATE note SET text = 'x' RETURNING id`)).toEqual([{ id: 1 }]);
+    expect(await single(door1, a, 'DELETE FROM note')).toEqual([]);
+    expect(await ids(a)).toEqual([]);
+  });
+
+  it('may be followed by what reads, and is part of the transaction that has begun', async () => {
+    const { run, notes } = await door();
+    await run(a, async () => {
+      await currentUnit().single(INSERT, [1, 'one']);
+      expect(await notes.count()).toBe(1);
+    });
+    const failing = run(a, async () => {
+      await notes.insert({ id: 2 });
+      expect(await currentUnit().single(INSERT, [3, 'three'], PREPARE)).toEqual([{ id: 3 }]);
+      expect(await currentUnit().single('DELETE FROM note WHERE id < 3 RETURNING id')).toEqual([{ id: 1 }, { id: 2 }]);
+      throw new Error('mine');
+    });
+    await expect(failing).rejects.toThrow('mine');
+    expect(await ids(a)).toEqual([1]);
+  });
+
+  it('leaves nothing of a dry run', async () => {
+    const { run } = await door();
+    await run(a, async () => {
+      currentUnit().keepNothing();
+      expect(await currentUnit().single(INSERT, [1, 'one'])).toEqual([{ id: 1 }]);
+    });
+    expect(await ids(a)).toEqual([]);
+  });
+
+  it('is refused when its unit is over', async () => {
+    const { run } = await door();
+    const unit = await run(a, async () => currentUnit());
+    await expect(unit.single(INSERT, [1, 'one'])).rejects.toThrow(/unit of work is over/);
+    expect(await ids(a)).toEqual([]);
+  });
+
+  it('can be run again when it lost a deadlock', async () => {
+    const { run } = await door();
+    let runs = 0;
+    const losing = run(a, () =>
+      currentUnit().attempt(() => {
+        runs++;
+        return currentUnit().single(`DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$`);
+      }),
+    );
+    await expect(losing).rejects.toMatchObject({ code: '40001' });
+    expect(runs).toBe(3);
+  });
+
+  it('takes parameters of every kind, and gives rows as pg reads them', async () => {
+    const door1 = await door();
+    const date = new Date('2026-11-22T12:34:56.789Z');
+    const values = [
+      null,
+      1.5,
+      'é"\'\\',
+      true,
+      date,
+      [1, 2, null],
+      ['a', '{"b"}'],
+      Buffer.from([0, 255]),
+      { x: [1] },
+      12n,
+    ];
+    const types = 'text float8 text bool timestamptz int[] text[] bytea jsonb bigint'.split(' ');
+    const text = `SELECT ${types.map((type, index) => `$${index + 1}::${type} AS v${index}`).join(', ')}`;
+    for (const how of [undefined, PREPARE, PREPARE]) {
+      const [row] = await single(door1, a, text, values, how);
+      expect(Object.values(row)).toEqual([...values.slice(0, -1), '12']);
+    }
+  });
+
+  it('finds tenants whose names must be quoted', async () => {
+    const odd = await tenant('odd', `${database.names.prefix}O"d; d'`);
+    const door1 = await door();
+    await single(door1, odd, INSERT, [1, 'one']);
+    expect(await ids(odd)).toEqual([1]);
+  });
+});
+
+describe('A single statement that fails', () => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const FAULTS: [string, string | undefined, (scope: Scope) => [Scope, string, unknown[]?]][] = [
+    ['at its values', '22012', (scope) => [scope, 'SELECT 1 / (id - 7) FROM generate_series(1, 9) id']],
+    ['at a constraint', '23505', (scope) => [scope, 'INSERT INTO note (id) VALUES (1), (1)']],
+    ['in a schema that is gone', '42P01', (scope) => [as(scope, { schema: 'gone' }), 'SELECT * FROM note']],
+    ['as a role that is gone', '22023', (scope) => [as(scope, { role: 'gone' }), 'SELECT * FROM note']],
+    ['as a role not given to it', '42501', (scope) => [as(scope, { role: database.names.owner }), WHERE]],
+    ["in another tenant's table", '42501', (scope) => [scope, `SELECT * FROM ${quote(b.tenant.schema)}.note`]],
+    ['as two statements', '42601', (scope) => [scope, 'SELECT 1; SELECT 2']],
+    ['before it is sent', undefined, (scope) => [scope, 'SELECT $1::jsonb', [circular]]],
+  ];
+
+  it.each(FAULTS)('says so, and leaves the connection to nobody: %s', async (_where, code, fail) => {
+    const door1 = await door();
+    for (const how of [undefined, PREPARE, PREPARE]) {
+      const [scope, text, values = []] = fail(a);
+      const error = await fault(single(door1, scope, text, values, how));
+      expect(error).toMatchObject({ name: 'QueryFailedError', query: text, parameters: values });
+      expect([postgresError(error)?.code, isDataError(error)]).toEqual([code, /^2[23]/.test(code ?? '')]);
+      expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+      expect(await single(door1, a, 'SELECT count(*)::int FROM note')).toEqual([{ count: 0 }]);
+    }
+  });
+
+  it('does not hand a transaction of its own making to the next user of the connection', async () => {
+    const door1 = await door();
+    await single(door1, a, 'START TRANSACTION');
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
+  it('is unavailable when its connection ends under it, and the pool recovers', async () => {
+    const door1 = await door();
+    const sleeping = fault(single(door1, a, 'SELECT pg_sleep(30)'));
+    const find = `SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND usename = $1`;
+    await until(find, [database.names.app]);
+    await admin.query(`SELECT pg_terminate_backend(pid, 5000) FROM (${find}) x`, [database.names.app]);
+    expect(isUnavailable(await sleeping)).toBe(true);
+    await single(door1, a, INSERT, [1, 'one']);
+    expect(await ids(a)).toEqual([1]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+});
+
+describe('Without roles of tenants', () => {
+  let plain: Scope;
+  beforeAll(async () => {
+    const { tenant: made } = await tenant('plain');
+    const { app } = database.names;
+    await admin.query(
+      `GRANT USAGE ON SCHEMA ${quote(made.schema)} TO ${app}; GRANT ALL ON ${quote(made.schema)}.note TO ${app}`,
+    );
+    plain = { ...a, tenant: { ...made, role: null } };
+  });
+
+  it('a single statement switches the schema and nothing else', async () => {
+    const door1 = await door();
+    expect(await single(door1, plain, WHERE)).toEqual([{ role: database.names.app, path: quote(plain.tenant.schema) }]);
+    await single(door1, plain, INSERT, [1, 'one']);
+    expect(await ids(plain)).toEqual([1]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
+  it('a role that the login takes by itself stays', async () => {
+    const { app } = database.names;
+    await admin.query(`ALTER ROLE ${app} SET role = ${quote(a.tenant.role!)}`);
+    const door1 = await door();
+    await admin.query(`ALTER ROLE ${app} RESET role`);
+    const [{ role }] = await single(door1, plain, WHERE);
+    const [ordinary] = await door1.run(plain, () => currentUnit().manager.query(WHERE));
+    expect([role, ordinary.role]).toEqual([a.tenant.role, a.tenant.role]);
+  });
+});
+
+describe('A prepared single statement', () => {
+  it('outlives a change of its table', async () => {
+    const door1 = await door(3);
+    const read = () => single(door1, changing, 'SELECT * FROM note', [], PREPARE);
+    const changing = await tenant('changing');
+    await admin.query(`INSERT INTO ${quote(changing.tenant.schema)}.note (id) VALUES (1)`);
+    for (const columns of [3, 4, 5]) {
+      const rows = (await Promise.all(Array.from({ length: 30 }, read))).flat();
+      expect(new Set(rows.map((row) => Object.keys(row).length))).toEqual(new Set([columns]));
+      await admin.query(`ALTER TABLE ${quote(changing.tenant.schema)}.note ADD COLUMN c${columns} int`);
+    }
+    expect((await prepared(door1)).length).toBeGreaterThan(0);
+  });
+
+  it('is not shared by tenants, whose tables may differ for the time of a migration', async () => {
+    const ahead = await tenant('ahead');
+    await admin.query(`ALTER TABLE ${quote(ahead.tenant.schema)}.note ALTER COLUMN count TYPE bigint`);
+    const door1 = await door();
+    const read = (scope: Scope, count: number) =>
+      single(door1, scope, 'SELECT count FROM note WHERE count = $1', [count], PREPARE);
+    for (let times = 1; times <= 3; times++) {
+      expect(await read(a, 1)).toEqual([]);
+      expect(await read(ahead, 2 ** 40)).toEqual([]);
+    }
+  });
+
+  it('takes the place of the oldest where a connection has many, and never runs as another', async () => {
+    const door1 = await door();
+    for (let round = 0; round < 2; round++)
+      for (let n = 0; n < 250; n++) expect(await single(door1, a, `SELECT ${n} AS n`, [], PREPARE)).toEqual([{ n }]);
+    const names = await prepared(door1);
+    expect(names).toHaveLength(200);
+    expect(names[0]).toMatch('set_config');
+    expect(names.slice(1)).toEqual(Array.from({ length: 199 }, (_name, index) => `SELECT ${index + 51} AS n`));
+  });
+
+  it('is none unless it was asked for', async () => {
+    const door1 = await door();
+    await single(door1, a, 'SELECT 1');
+    expect(await prepared(door1)).toEqual([expect.stringMatching('set_config')]);
+  });
+
+  it.each([
+    ['forgets it', 'DEALLOCATE ALL', (_client: PoolClient) => undefined],
+    [
+      'has it from somebody else',
+      'SELECT 1', // the connection comes to a server where the name stands for something already
+      ({ connection }: PoolClient) => Object.assign(connection, { parsedStatements: {} }),
+    ],
+  ])('is done without, for good, behind a pooler that %s', async (_what, statement, mixUp) => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const door1 = await door();
+    await single(door1, a, WHERE, [], PREPARE);
+    const client = await door1.pool.connect();
+    await client.query(statement);
+    mixUp(client);
+    client.release();
+    for (const scope of [a, b, a]) {
+      expect(await single(door1, scope, WHERE, [], PREPARE)).toMatchObject([{ role: scope.tenant.role }]);
+    }
+    expect(warn).toHaveBeenCalledTimes(1);
+    warn.mockRestore();
+    expect(await prepared(door1)).toEqual([]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+});
+
+describe.each([1, 10])('3,000 single statements of five tenants on a pool of %i', (poolSize) => {
+  it('see and write only what is their own, whatever fails, and leave no trace on the connections', async () => {
+    const tenants: Scope[] = [];
+    for (const name of ['v', 'w', 'x', 'y', 'z']) tenants.push(await tenant(`${name}${poolSize}`));
+    const door1 = await door(poolSize);
+    const kept = new Map(tenants.map((scope) => [scope, [] as number[]]));
+    let foreign = 0;
+    let seed = 1;
+    const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below; // minstd: the same run every time
+
+    const FAILING = ['SELECT 1/0', 'SELECT nonsense', 'INSERT INTO note (id) VALUES (-1), (-1)', 'SELECT * FROM gone'];
+    const works = Array.from({ length: 3_000 }, async (_work, id) => {
+      const scope = tenants[random(tenants.length)];
+      const how = { prepare: random(2) === 0 };
+      const text = scope.tenant.schema;
+      switch (random(5)) {
+        case 0:
+          return fault(single(door1, scope, FAILING[random(FAILING.length)], [], how));
+        case 1:
+          return fault(single(door1, as(scope, { role: 'gone' }), 'SELECT 1', [], how));
+        case 2:
+          kept.get(scope)!.push(id);
+          return single(door1, scope, INSERT, [id, text], how);
+        case 3: // the long way, between the short ones
+          kept.get(scope)!.push(id);
+          return door1.run(scope, () => door1.notes.insert({ id, text }));
+        default:
+          for (const row of await single<{ text: string }>(door1, scope, 'SELECT DISTINCT text FROM note', [], how))
+            if (row.text !== text) foreign++;
+      }
+    });
+    await Promise.all(works);
+
+    expect(foreign).toBe(0);
+    for (const scope of tenants) expect(await ids(scope)).toEqual(kept.get(scope));
+    expect(await atRest(door1)).toEqual(Array.from({ length: poolSize }, () => NOBODY_IN_SCOPE));
+  });
+});
