@@ -53,7 +53,7 @@ function tag(record: { id: string; version: number }, reply: FastifyReply): bool
   if (fields !== undefined || include !== undefined) return false;
   const etag = etagOf(record);
   reply.header('ETag', etag);
-  const isFresh = method === 'GET' && isKnown(headers['if-none-match'], etag);
+  const isFresh = ['GET', 'HEAD'].includes(method) && isKnown(headers['if-none-match'], etag);
   if (isFresh) reply.status(HttpStatus.NOT_MODIFIED);
   return isFresh;
 }

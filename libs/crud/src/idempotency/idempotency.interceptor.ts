@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-const LONGEST_BODY = 1_048_576; // characters of an answer that are kept; of a longer one only the ids are
+const LONGEST_BODY = 1_048_576; // bytes of an answer that are kept; of a longer one only the ids are
 const HEADERS = ['etag', 'location', 'preference-applied'];
 
 /**
@@ -46,14 +46,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (stored) return replay(stored, await hash.whole(), reply);
 
     const answer: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-    await this.answers.keep(name, {
-      requestHash: await hash.whole(),
-      status: reply.statusCode,
-      headers: Object.fromEntries(
-        HEADERS.flatMap((header) => (reply.hasHeader(header) ? [[header, String(reply.getHeader(header))]] : [])),
-      ),
-      body: answer === undefined ? null : kept(answer, reply),
-    });
+    await this.answers.keep(name, { requestHash: await hash.whole(), ...keptOf(answer, reply) });
     return answer;
   }
 }
@@ -109,9 +102,16 @@ function replay({ requestHash, status, headers, body }: StoredAnswer, hash: Buff
   return body ?? undefined;
 }
 
-/** The answer as it is sent; without the records in it where that would be too long. */
-function kept(answer: unknown, reply: FastifyReply): string {
-  const text = String(reply.serialize(answer));
-  const { count, ids } = answer as { count?: number; ids?: string[] };
-  return text.length > LONGEST_BODY && ids ? JSON.stringify({ count, ids }) : text;
+/** What is kept of an answer: all of it, or of one that is too long how many records it tells of, and which. */
+function keptOf(answer: unknown, reply: FastifyReply): Omit<StoredAnswer, 'requestHash'> {
+  const headers: Record<string, string> = {};
+  for (const header of HEADERS) if (reply.hasHeader(header)) headers[header] = String(reply.getHeader(header));
+  const whole = { status: reply.statusCode, headers, body: answer === undefined ? null : serialized(answer, reply) };
+  const { count, ids } = (answer ?? {}) as { count?: number; ids?: string[] };
+  if (!ids || Buffer.byteLength(whole.body!) <= LONGEST_BODY) return whole;
+  delete headers['preference-applied']; // the records, which is what is preferred, are not in it
+  return { ...whole, body: JSON.stringify({ count, ids }) };
 }
+
+/** The answer as it is sent. */
+const serialized = (answer: unknown, reply: FastifyReply): string => reply.serialize(answer) as string;

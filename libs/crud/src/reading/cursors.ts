@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, OnModuleInit } from '@nestjs/common';
 import { Settings } from '@app/config';
 import { KeysService } from '@app/tenancy';
 import { Problem } from '../problem/problem';
@@ -10,9 +10,12 @@ export type Position = (string | null)[];
 const MAC_BYTES = 16; // 128 bits: nobody guesses one, and a cursor stays short
 const LIST_BYTES = 6; // only to say what is wrong; the MAC covers the whole
 
+/** In characters. Node reads no more than 16 KiB of a URL and its headers, and the filter needs room as well. */
+export const LONGEST_CURSOR = 5_000;
+
 /** The word that stands for a position in a list. Nobody can make one up, or use it in another list, tenant or order. */
 @Injectable()
-export class Cursors {
+export class Cursors implements OnModuleInit {
   private secret?: string;
 
   constructor(
@@ -20,16 +23,23 @@ export class Cursors {
     private readonly keys: KeysService,
   ) {}
 
+  /** A request would read the key over a second connection, and might hold the last one of the pool itself. */
+  async onModuleInit(): Promise<void> {
+    await this.key().catch(() => undefined); // before the migrations there is none, and nothing to list
+  }
+
   /** `list` is whatever tells this list from any other: its tenant, table, order and filter. */
   async seal(list: string, position: Position): Promise<string> {
     const said = Buffer.from(JSON.stringify([digest(list), ...position]));
-    return `${said.toString('base64url')}.${(await this.mac(list, said)).toString('base64url')}`;
+    const cursor = await this.sealed(list, said);
+    if (cursor.length <= LONGEST_CURSOR) return cursor;
+    throw refusal('too_long', 'sort cannot go by a field that holds texts as long as here.', '/sort');
   }
 
   /** Throws 400 for a word that none of this list's pages held. */
   async open(list: string, cursor: string): Promise<Position> {
-    const [said, mac] = cursor.split('.').map((part) => Buffer.from(part, 'base64url'));
-    if (mac?.length === MAC_BYTES && timingSafeEqual(mac, await this.mac(list, said))) {
+    const said = Buffer.from(cursor.split('.')[0], 'base64url');
+    if (areSame(cursor, await this.sealed(list, said))) {
       return (JSON.parse(said.toString()) as [string, ...Position]).slice(1);
     }
     throw isOfAnotherList(said, list)
@@ -37,10 +47,24 @@ export class Cursors {
       : refusal('malformed_cursor', 'cursor is not one that an answer gave as nextCursor.');
   }
 
-  private async mac(list: string, said: Buffer): Promise<Buffer> {
-    this.secret ??= this.settings.cursorSecret ?? (await this.keys.valueOf('cursor'));
-    return createHmac('sha256', this.secret).update(list).update('\0').update(said).digest().subarray(0, MAC_BYTES);
+  private async sealed(list: string, said: Buffer): Promise<string> {
+    const mac = createHmac('sha256', await this.key())
+      .update(list)
+      .update('\0')
+      .update(said)
+      .digest();
+    return `${said.toString('base64url')}.${mac.subarray(0, MAC_BYTES).toString('base64url')}`;
   }
+
+  private async key(): Promise<string> {
+    return (this.secret ??= this.settings.cursorSecret ?? (await this.keys.valueOf('cursor')));
+  }
+}
+
+/** Whether two words are the same, letter by letter: several may decode to the same bytes. Takes no less time if not. */
+function areSame(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 const digest = (list: string): string =>
@@ -56,5 +80,5 @@ function isOfAnotherList(said: Buffer, list: string): boolean {
   }
 }
 
-const refusal = (code: string, detail: string): Problem =>
-  Problem.of([{ status: 400, code, pointer: '/cursor', detail }]);
+const refusal = (code: string, detail: string, pointer = '/cursor'): Problem =>
+  Problem.of([{ status: 400, code, pointer, detail }]);

@@ -5,7 +5,7 @@ import { Misspelt, Parameter, SchemaObject } from './parameters';
 
 const MOST_VALUES = 200; // of one `in`: as many as a page can hold
 const LONGEST_TEXT = 1_000; // characters of one value: Postgres compares more, but no index entry is longer than 2,700 bytes
-const SHORTEST_PATTERN = 3; // characters in a row: an index of trigrams knows nothing shorter, and would be of no use
+const SEARCHABLE = /(\\?[\p{L}\p{M}\p{N}]){3}/u; // an index of trigrams knows nothing shorter, and no punctuation
 
 /** A parameter for every way to filter by every field: `filter[releaseYear][gte]`. */
 export const filterParameters = (fields: ListField[]): Parameter[] =>
@@ -106,13 +106,13 @@ function readKind(
     }
     case 'number':
       demand(
-        /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) && Number.isFinite(Number(text)),
+        /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) && Number.isFinite(Number(text)),
         'is_number',
         'a number',
       );
-      return text;
+      return Number(text); // Postgres refuses a text too close to 0
     case 'decimal':
-      demand(/^[+-]?(\d{1,500}\.?\d{0,500}|\.\d{1,500})$/.test(text), 'is_decimal', 'a decimal number');
+      demand(/^[+-]?(\d{1,500}(\.\d{0,500})?|\.\d{1,500})$/.test(text), 'is_decimal', 'a decimal number');
       return text;
     case 'boolean':
       demand(text === 'true' || text === 'false', 'is_boolean', 'true or false');
@@ -148,11 +148,6 @@ function isDay(text: string): boolean {
 
 function pattern(name: string, text: string): string {
   if (/(^|[^\\])(\\\\)*\\$/.test(text)) throw new Misspelt('pattern', `${name} ends in a "\\" that escapes nothing.`);
-  const literals = text.split(/(?<!\\)[%_]/).map((part) => part.replaceAll(/\\(.)/g, '$1').length);
-  if (Math.max(...literals) < SHORTEST_PATTERN)
-    throw new Misspelt(
-      'pattern',
-      `${name} must hold at least ${SHORTEST_PATTERN} characters in a row besides % and _.`,
-    );
+  if (!SEARCHABLE.test(text)) throw new Misspelt('pattern', `${name} must hold at least 3 letters or digits in a row.`);
   return text;
 }

@@ -73,10 +73,16 @@ function columnsOf(Entity: Type<unknown>): ListField[] {
       const operators = ['uuid', 'boolean', 'enum'].includes(kind) ? [...unordered] : [...ordered];
       if (hasTrigram(Entity, name)) operators.push('like', 'ilike');
       if (options.nullable || mode === 'deleteDate') operators.push('null');
-      const values = kind === 'enum' ? Object.values(options.enum ?? {}).map(String) : undefined;
+      const values = kind === 'enum' ? valuesOf(options.enum as Record<string, unknown>) : undefined;
       return [{ name, kind, operators, range: RANGES[String(options.type)] ?? RANGES.int, values }];
     });
 }
+
+/** A numeric enum of TypeScript maps its values back to their names, which are no values. */
+const valuesOf = (enumeration: Record<string, unknown> = {}): string[] =>
+  Object.values(enumeration)
+    .map(String)
+    .filter((value) => typeof enumeration[value] !== 'number');
 
 const relationsOf = (Entity: Type<unknown>): string[] =>
   getMetadataArgsStorage()

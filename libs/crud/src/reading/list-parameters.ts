@@ -1,3 +1,4 @@
+import { LONGEST_CURSOR } from './cursors';
 import { filterParameters } from './filter-parameters';
 import { ListFields } from './list-fields';
 import { Sort } from './list-query';
@@ -124,9 +125,9 @@ export const wholeNumber = (
 const text = (name: string, description: string): Parameter => ({
   name,
   description,
-  schema: { type: 'string', maxLength: 5_000 },
+  schema: { type: 'string', maxLength: LONGEST_CURSOR },
   read: ([spelt]) => {
-    if (spelt.length > 5_000) throw new Misspelt('max_length', `${name} is too long.`);
+    if (spelt.length > LONGEST_CURSOR) throw new Misspelt('max_length', `${name} is too long.`);
     return spelt;
   },
 });

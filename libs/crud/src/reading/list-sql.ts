@@ -31,7 +31,7 @@ export class ListSql {
     return this.sql.metadata;
   }
 
-  /** `take` records after `position`, or from the beginning. */
+  /** `take` records after `position`, or from the beginning; an offset goes with the latter only. */
   page(query: PageQuery, take: number, position: Position | undefined): Statement {
     const parameters = new Values();
     const where = this.conditions(query, parameters);
@@ -39,22 +39,18 @@ export class ListSql {
     const order = orderBy(keys);
     const columns = this.columns(query.fields, keys);
     const limit = `LIMIT ${parameters.add(take)}`;
-    const offset = query.offset ? ` OFFSET ${parameters.add(query.offset)}` : '';
+    const slice = query.offset ? `${limit} OFFSET ${parameters.add(query.offset)}` : limit;
     const part = (columns: string, more: string[]) =>
-      `SELECT ${columns} FROM ${this.sql.table} AS t ${whereAll([...where, ...more])} ${order} ${limit}`;
+      `SELECT ${columns} FROM ${this.sql.table} AS t ${whereAll([...where, ...more])} ${order} ${slice}`;
 
     const parts = position ? beyond(keys, position, parameters) : [[]];
     const related = (query.include ?? []).map((name) => this.related(name));
-    if (parts.length === 1 && !related.length)
-      return { text: part(columns, parts[0]) + offset, parameters: parameters.all };
+    if (parts.length === 1 && !related.length) return { text: part(columns, parts[0]), parameters: parameters.all };
 
     const rows = parts.map((more) => `(${part(this.everything(), more)})`).join(' UNION ALL ');
     const joins = related.map(({ join }) => join).join(' ');
     const selected = [columns, ...related.map(({ columns }) => columns)].join(', ');
-    return {
-      text: `SELECT ${selected} FROM (${rows}) AS t ${joins} ${order} ${limit}${offset}`,
-      parameters: parameters.all,
-    };
+    return { text: `SELECT ${selected} FROM (${rows}) AS t ${joins} ${order} ${limit}`, parameters: parameters.all };
   }
 
   /** The record of `id`, with what it refers to; none that is deleted. */
@@ -121,7 +117,11 @@ export class ListSql {
   positionOf(row: ObjectLiteral, sort: Sort[] | undefined): Position {
     return this.keys(sort).map(({ column }) => {
       const value: unknown = row[isExact(column) ? column.propertyName : exactName(column)];
-      return value === null ? null : value instanceof Date ? value.toISOString() : String(value);
+      return value === null
+        ? null
+        : value instanceof Date
+          ? value.toISOString()
+          : String(value as string | number | boolean);
     });
   }
 

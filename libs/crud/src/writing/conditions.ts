@@ -6,8 +6,8 @@ import { Cause, Problem } from '../problem/problem';
 
 /** What a client demands of the record it writes (RFC 9110, conditional requests). */
 export interface Conditions {
-  /** The entity tags it may have; without: any. */
-  ifMatch?: string[];
+  /** The entity tags it may have, or `*` for any; without: it need not be there. */
+  ifMatch?: string[] | '*';
   /** Whether it must not be there yet. */
   ifNoneMatch?: '*';
 }
@@ -24,7 +24,8 @@ export const Conditional = createParamDecorator((_nothing: unknown, context: Exe
   const { method, headers } = context.switchToHttp().getRequest<FastifyRequest>();
   const conditions: Conditions = {};
   const match = headers['if-match'];
-  if (match !== undefined && match.trim() !== '*') conditions.ifMatch = tagsOf('If-Match', match, { strong: true });
+  if (match !== undefined)
+    conditions.ifMatch = match.trim() === '*' ? '*' : tagsOf('If-Match', match, { strong: true });
   const noneMatch = headers['if-none-match'];
   if (noneMatch !== undefined) {
     if (method !== 'PUT' || noneMatch.trim() !== '*')
@@ -40,7 +41,7 @@ export class RequiredPipe implements PipeTransform<Conditions, Conditions> {
   constructor(private readonly settings: Settings) {}
 
   transform(conditions: Conditions): Conditions {
-    if (!conditions.ifMatch && this.settings.requireIfMatch) {
+    if (!Array.isArray(conditions.ifMatch) && this.settings.requireIfMatch) {
       throw new Problem(
         428,
         'if_match_required',
@@ -80,7 +81,7 @@ export function mismatch(record: { id: string; version: number }, { ifMatch, ifN
   const etag = etagOf(record);
   const failed = { status: 412, etag };
   if (ifNoneMatch) return [{ ...failed, code: 'exists', pointer: '', detail: 'There is such a record already.' }];
-  if (!ifMatch || ifMatch.includes(etag)) return [];
+  if (!ifMatch || ifMatch === '*' || ifMatch.includes(etag)) return [];
   const detail = `The record has changed meanwhile: its version is ${record.version}.`;
   return [{ ...failed, code: 'version', pointer: '/version', detail }];
 }

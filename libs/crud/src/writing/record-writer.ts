@@ -69,7 +69,8 @@ export class RecordWriter<E extends BaseEntity> {
 
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
-        const found = await this.writer.lockByKey(key, rowsOf(sound));
+        const isAny = how.ifMatch === '*' || how.ifNoneMatch === '*'; // by which a deleted record is none
+        const found = await this.writer.lockByKey(key, rowsOf(sound), isAny ? 'exclude' : 'include');
         const known = new Map(found.map(({ row, place }) => [sound[place], row]));
         const refused = await this.rules.deadReferences(sound, key);
         for (const item of sound) {
@@ -106,7 +107,7 @@ export class RecordWriter<E extends BaseEntity> {
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
         const known = byId(await this.writer.lockById(idsOf(sound), 'NO KEY UPDATE'));
-        const refused = await this.rules.deadReferences(sound);
+        const refused = await this.rules.deadReferences(sound.filter(({ row }) => known.has(row.id)));
         for (const item of sound) {
           const before = known.get(item.row.id);
           const { version } = changes[item.index];

@@ -61,17 +61,17 @@ export class BulkWriter<E extends BaseEntity> {
     return this.hydrated(await currentUnit().manager.query(this.sql.lockById(...how), [ids]));
   }
 
-  /** Those rows that have the same key as one of the given, locked. Where there is none, a deleted one will do. */
-  async lockByKey(key: string[], rows: Row[]): Promise<Found<E>[]> {
+  /** Those rows that have the same key as one of the given, locked. Where there is none, a deleted one will do, unless excluded. */
+  async lockByKey(key: string[], rows: Row[], deleted: 'exclude' | 'include' = 'include'): Promise<Found<E>[]> {
     const found = await this.foundBy(this.sql.lockByKey(this.columns(key)), rows);
-    if (!this.isSoftDelete) return found;
+    if (!this.isSoftDelete || deleted === 'exclude') return found;
     const places = new Set(found.map(({ place }) => place));
     const missing = rows.flatMap((row, place) => (places.has(place) ? [] : [{ row, place }]));
-    const deleted = await this.foundBy(
+    const hidden = await this.foundBy(
       this.sql.lockDeletedByKey(this.columns(key)),
       missing.map(({ row }) => row),
     );
-    return [...found, ...deleted.map(({ row, place }) => ({ row, place: missing[place].place }))];
+    return [...found, ...hidden.map(({ row, place }) => ({ row, place: missing[place].place }))];
   }
 
   /** The places, from 0, of `rows` whose values of `key` another row has. */

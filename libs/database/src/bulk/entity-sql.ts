@@ -112,11 +112,12 @@ export class EntitySql {
       return `r.${quote(referencedColumns[index].databaseName)} = ${source.value(column)}`;
     });
     const already = `SELECT FROM ${this.table} AS t WHERE ${this.sameKey([...own, ...key.columns], source)}`;
-    return `SELECT ${quote(ORD)} FROM (
-              SELECT ${ord()}, r.${quote(other.deleteDateColumn!.databaseName)} FROM ${source.from}
-                JOIN ${quote(other.tableName)} AS r ON ${refers.join(' AND ')}
-               WHERE NOT EXISTS (${already}) ORDER BY r.id FOR SHARE OF r) AS referred
-             WHERE ${quote(other.deleteDateColumn!.databaseName)} IS NOT NULL`;
+    const deletedAt = quote(other.deleteDateColumn!.databaseName);
+    // Materialized, or Postgres would look for the deleted ones first: without a lock, and by what was so before it waited.
+    return `WITH referred AS MATERIALIZED (
+              SELECT ${ord()}, r.${deletedAt} FROM ${source.from} JOIN ${quote(other.tableName)} AS r ON ${refers.join(' AND ')}
+               WHERE NOT EXISTS (${already}) ORDER BY r.id FOR SHARE OF r)
+            SELECT ${quote(ORD)} FROM referred WHERE ${deletedAt} IS NOT NULL`;
   }
 
   /** For each table that refers to this one: the places, from 1, of the ids it refers to. */
