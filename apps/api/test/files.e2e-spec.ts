@@ -11,7 +11,8 @@ const NDJSON = 'application/x-ndjson';
 const CSV = 'text/csv';
 
 const ndjson = (values: Values[]): string => values.map((value) => JSON.stringify(value)).join('\n');
-const cell = (value: unknown): string => (value === null ? '' : `"${`${value as string}`.replaceAll('"', '""')}"`);
+const cell = (value: string | number | null): string =>
+  value === null ? '' : `"${String(value).replaceAll('"', '""')}"`;
 const csv = (values: Values[], end = '\n'): string => {
   const fields = Object.keys(values[0]);
   return [fields.join(','), ...values.map((value) => fields.map((field) => cell(value[field])).join(','))].join(end);

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses } from './types.gen';
+import type { BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -209,6 +209,28 @@ export class Books extends HeyApiClient {
             }
         });
     }
+    
+    /**
+     * Import Book records from a file
+     */
+    public importMany<ThrowOnError extends boolean = false>(options: Options<BooksImportManyData, ThrowOnError>): RequestResult<BooksImportManyResponses, BooksImportManyErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<BooksImportManyResponses, BooksImportManyErrors, ThrowOnError>({
+            bodySerializer: null,
+            url: '/api/v1/books/import',
+            ...options,
+            headers: {
+                'Content-Type': 'application/x-ndjson',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Export Book records as a file
+     */
+    public exportMany<ThrowOnError extends boolean = false>(options?: Options<BooksExportManyData, ThrowOnError>): RequestResult<BooksExportManyResponses, BooksExportManyErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<BooksExportManyResponses, BooksExportManyErrors, ThrowOnError>({ url: '/api/v1/books/export', ...options });
+    }
 }
 
 export class Critics extends HeyApiClient {
@@ -358,6 +380,28 @@ export class Critics extends HeyApiClient {
             }
         });
     }
+    
+    /**
+     * Import Critic records from a file
+     */
+    public importMany<ThrowOnError extends boolean = false>(options: Options<CriticsImportManyData, ThrowOnError>): RequestResult<CriticsImportManyResponses, CriticsImportManyErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CriticsImportManyResponses, CriticsImportManyErrors, ThrowOnError>({
+            bodySerializer: null,
+            url: '/api/v1/critics/import',
+            ...options,
+            headers: {
+                'Content-Type': 'application/x-ndjson',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Export Critic records as a file
+     */
+    public exportMany<ThrowOnError extends boolean = false>(options?: Options<CriticsExportManyData, ThrowOnError>): RequestResult<CriticsExportManyResponses, CriticsExportManyErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<CriticsExportManyResponses, CriticsExportManyErrors, ThrowOnError>({ url: '/api/v1/critics/export', ...options });
+    }
 }
 
 export class Reviews extends HeyApiClient {
@@ -499,6 +543,28 @@ export class Reviews extends HeyApiClient {
                 ...options.headers
             }
         });
+    }
+    
+    /**
+     * Import Review records from a file
+     */
+    public importMany<ThrowOnError extends boolean = false>(options: Options<ReviewsImportManyData, ThrowOnError>): RequestResult<ReviewsImportManyResponses, ReviewsImportManyErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ReviewsImportManyResponses, ReviewsImportManyErrors, ThrowOnError>({
+            bodySerializer: null,
+            url: '/api/v1/reviews/import',
+            ...options,
+            headers: {
+                'Content-Type': 'application/x-ndjson',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Export Review records as a file
+     */
+    public exportMany<ThrowOnError extends boolean = false>(options?: Options<ReviewsExportManyData, ThrowOnError>): RequestResult<ReviewsExportManyResponses, ReviewsExportManyErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ReviewsExportManyResponses, ReviewsExportManyErrors, ThrowOnError>({ url: '/api/v1/reviews/export', ...options });
     }
 }
 

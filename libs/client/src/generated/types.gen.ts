@@ -10,6 +10,10 @@ export type ProblemErrorDto = {
      */
     index?: number;
     /**
+     * Which line of an imported file, counted from 1.
+     */
+    line?: number;
+    /**
      * JSON pointer to what is wrong.
      */
     pointer: string;
@@ -231,6 +235,42 @@ export type BookListDto = {
      * The ids that no record has.
      */
     missing: Array<string>;
+};
+
+export type ImportErrorDto = {
+    /**
+     * Counted from 1; the header of a CSV file is line 1.
+     */
+    line: number;
+    /**
+     * JSON pointer to what is wrong.
+     */
+    pointer: string;
+    /**
+     * A word for programs.
+     */
+    code: string;
+    /**
+     * A sentence for people.
+     */
+    detail: string;
+};
+
+export type ImportReportDto = {
+    created: number;
+    updated: number;
+    /**
+     * Records that were as their lines say already.
+     */
+    unchanged: number;
+    /**
+     * Lines left out, with onError=skip.
+     */
+    failed: number;
+    /**
+     * Why; of the first 100 lines that failed.
+     */
+    errors: Array<ImportErrorDto>;
 };
 
 export type CriticDto = {
@@ -2189,6 +2229,449 @@ export type BooksReadManyResponses = {
 
 export type BooksReadManyResponse = BooksReadManyResponses[keyof BooksReadManyResponses];
 
+export type BooksImportManyData = {
+    /**
+     * One record a line.
+     */
+    body: Blob | File;
+    path?: never;
+    query?: {
+        /**
+         * `upsert` changes the records whose natural key is taken; without: create.
+         */
+        mode?: 'create' | 'upsert';
+        /**
+         * `skip` leaves bad lines out; without, one bad line and nothing is written.
+         */
+        onError?: 'abort' | 'skip';
+        /**
+         * Answers as if it were written, and writes nothing.
+         */
+        dryRun?: boolean;
+        /**
+         * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
+         */
+        raw?: boolean;
+    };
+    url: '/api/v1/books/import';
+};
+
+export type BooksImportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type BooksImportManyError = BooksImportManyErrors[keyof BooksImportManyErrors];
+
+export type BooksImportManyResponses = {
+    /**
+     * Done.
+     */
+    200: ImportReportDto;
+};
+
+export type BooksImportManyResponse = BooksImportManyResponses[keyof BooksImportManyResponses];
+
+export type BooksExportManyData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The format of the file; without: what `Accept` asks for, else ndjson.
+         */
+        format?: 'ndjson' | 'csv';
+        /**
+         * In CSV, text stays as it is even where a spreadsheet would run it as a formula.
+         */
+        raw?: boolean;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, identifier, name, author, releaseYear, averageRating.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         */
+        fields?: string;
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * identifier is this.
+         */
+        'filter[identifier][eq]'?: string;
+        /**
+         * identifier is not this, or is null.
+         */
+        'filter[identifier][ne]'?: string;
+        /**
+         * identifier is one of these.
+         */
+        'filter[identifier][in]'?: Array<string>;
+        /**
+         * identifier is none of these, or is null.
+         */
+        'filter[identifier][nin]'?: Array<string>;
+        /**
+         * identifier is more than this.
+         */
+        'filter[identifier][gt]'?: string;
+        /**
+         * identifier is this or more.
+         */
+        'filter[identifier][gte]'?: string;
+        /**
+         * identifier is less than this.
+         */
+        'filter[identifier][lt]'?: string;
+        /**
+         * identifier is this or less.
+         */
+        'filter[identifier][lte]'?: string;
+        /**
+         * identifier lies between these two, or is one of them.
+         */
+        'filter[identifier][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * author is this.
+         */
+        'filter[author][eq]'?: string;
+        /**
+         * author is not this, or is null.
+         */
+        'filter[author][ne]'?: string;
+        /**
+         * author is one of these.
+         */
+        'filter[author][in]'?: Array<string>;
+        /**
+         * author is none of these, or is null.
+         */
+        'filter[author][nin]'?: Array<string>;
+        /**
+         * author is more than this.
+         */
+        'filter[author][gt]'?: string;
+        /**
+         * author is this or more.
+         */
+        'filter[author][gte]'?: string;
+        /**
+         * author is less than this.
+         */
+        'filter[author][lt]'?: string;
+        /**
+         * author is this or less.
+         */
+        'filter[author][lte]'?: string;
+        /**
+         * author lies between these two, or is one of them.
+         */
+        'filter[author][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * releaseYear is this.
+         */
+        'filter[releaseYear][eq]'?: number;
+        /**
+         * releaseYear is not this, or is null.
+         */
+        'filter[releaseYear][ne]'?: number;
+        /**
+         * releaseYear is one of these.
+         */
+        'filter[releaseYear][in]'?: Array<number>;
+        /**
+         * releaseYear is none of these, or is null.
+         */
+        'filter[releaseYear][nin]'?: Array<number>;
+        /**
+         * releaseYear is more than this.
+         */
+        'filter[releaseYear][gt]'?: number;
+        /**
+         * releaseYear is this or more.
+         */
+        'filter[releaseYear][gte]'?: number;
+        /**
+         * releaseYear is less than this.
+         */
+        'filter[releaseYear][lt]'?: number;
+        /**
+         * releaseYear is this or less.
+         */
+        'filter[releaseYear][lte]'?: number;
+        /**
+         * releaseYear lies between these two, or is one of them.
+         */
+        'filter[releaseYear][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * releaseYear is null, or with false: is not.
+         */
+        'filter[releaseYear][null]'?: boolean;
+        /**
+         * averageRating is this.
+         */
+        'filter[averageRating][eq]'?: number;
+        /**
+         * averageRating is not this, or is null.
+         */
+        'filter[averageRating][ne]'?: number;
+        /**
+         * averageRating is one of these.
+         */
+        'filter[averageRating][in]'?: Array<number>;
+        /**
+         * averageRating is none of these, or is null.
+         */
+        'filter[averageRating][nin]'?: Array<number>;
+        /**
+         * averageRating is more than this.
+         */
+        'filter[averageRating][gt]'?: number;
+        /**
+         * averageRating is this or more.
+         */
+        'filter[averageRating][gte]'?: number;
+        /**
+         * averageRating is less than this.
+         */
+        'filter[averageRating][lt]'?: number;
+        /**
+         * averageRating is this or less.
+         */
+        'filter[averageRating][lte]'?: number;
+        /**
+         * averageRating lies between these two, or is one of them.
+         */
+        'filter[averageRating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * averageRating is null, or with false: is not.
+         */
+        'filter[averageRating][null]'?: boolean;
+    };
+    url: '/api/v1/books/export';
+};
+
+export type BooksExportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type BooksExportManyError = BooksExportManyErrors[keyof BooksExportManyErrors];
+
+export type BooksExportManyResponses = {
+    /**
+     * One record a line.
+     */
+    200: Blob | File;
+};
+
+export type BooksExportManyResponse = BooksExportManyResponses[keyof BooksExportManyResponses];
+
 export type CriticsDeleteMatchingData = {
     body?: never;
     path?: never;
@@ -3540,6 +4023,426 @@ export type CriticsReadManyResponses = {
 
 export type CriticsReadManyResponse = CriticsReadManyResponses[keyof CriticsReadManyResponses];
 
+export type CriticsImportManyData = {
+    /**
+     * One record a line.
+     */
+    body: Blob | File;
+    path?: never;
+    query?: {
+        /**
+         * `upsert` changes the records whose natural key is taken; without: create.
+         */
+        mode?: 'create' | 'upsert';
+        /**
+         * `skip` leaves bad lines out; without, one bad line and nothing is written.
+         */
+        onError?: 'abort' | 'skip';
+        /**
+         * Answers as if it were written, and writes nothing.
+         */
+        dryRun?: boolean;
+        /**
+         * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
+         */
+        raw?: boolean;
+    };
+    url: '/api/v1/critics/import';
+};
+
+export type CriticsImportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type CriticsImportManyError = CriticsImportManyErrors[keyof CriticsImportManyErrors];
+
+export type CriticsImportManyResponses = {
+    /**
+     * Done.
+     */
+    200: ImportReportDto;
+};
+
+export type CriticsImportManyResponse = CriticsImportManyResponses[keyof CriticsImportManyResponses];
+
+export type CriticsExportManyData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The format of the file; without: what `Accept` asks for, else ndjson.
+         */
+        format?: 'ndjson' | 'csv';
+        /**
+         * In CSV, text stays as it is even where a spreadsheet would run it as a formula.
+         */
+        raw?: boolean;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, deletedAt, username, name, bio.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
+         */
+        fields?: string;
+        /**
+         * Whether deleted records are in the list; without: not.
+         */
+        deleted?: 'exclude' | 'include' | 'only';
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * deletedAt is this.
+         */
+        'filter[deletedAt][eq]'?: string;
+        /**
+         * deletedAt is not this, or is null.
+         */
+        'filter[deletedAt][ne]'?: string;
+        /**
+         * deletedAt is one of these.
+         */
+        'filter[deletedAt][in]'?: Array<string>;
+        /**
+         * deletedAt is none of these, or is null.
+         */
+        'filter[deletedAt][nin]'?: Array<string>;
+        /**
+         * deletedAt is more than this.
+         */
+        'filter[deletedAt][gt]'?: string;
+        /**
+         * deletedAt is this or more.
+         */
+        'filter[deletedAt][gte]'?: string;
+        /**
+         * deletedAt is less than this.
+         */
+        'filter[deletedAt][lt]'?: string;
+        /**
+         * deletedAt is this or less.
+         */
+        'filter[deletedAt][lte]'?: string;
+        /**
+         * deletedAt lies between these two, or is one of them.
+         */
+        'filter[deletedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * deletedAt is null, or with false: is not.
+         */
+        'filter[deletedAt][null]'?: boolean;
+        /**
+         * username is this.
+         */
+        'filter[username][eq]'?: string;
+        /**
+         * username is not this, or is null.
+         */
+        'filter[username][ne]'?: string;
+        /**
+         * username is one of these.
+         */
+        'filter[username][in]'?: Array<string>;
+        /**
+         * username is none of these, or is null.
+         */
+        'filter[username][nin]'?: Array<string>;
+        /**
+         * username is more than this.
+         */
+        'filter[username][gt]'?: string;
+        /**
+         * username is this or more.
+         */
+        'filter[username][gte]'?: string;
+        /**
+         * username is less than this.
+         */
+        'filter[username][lt]'?: string;
+        /**
+         * username is this or less.
+         */
+        'filter[username][lte]'?: string;
+        /**
+         * username lies between these two, or is one of them.
+         */
+        'filter[username][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name is this.
+         */
+        'filter[name][eq]'?: string;
+        /**
+         * name is not this, or is null.
+         */
+        'filter[name][ne]'?: string;
+        /**
+         * name is one of these.
+         */
+        'filter[name][in]'?: Array<string>;
+        /**
+         * name is none of these, or is null.
+         */
+        'filter[name][nin]'?: Array<string>;
+        /**
+         * name is more than this.
+         */
+        'filter[name][gt]'?: string;
+        /**
+         * name is this or more.
+         */
+        'filter[name][gte]'?: string;
+        /**
+         * name is less than this.
+         */
+        'filter[name][lt]'?: string;
+        /**
+         * name is this or less.
+         */
+        'filter[name][lte]'?: string;
+        /**
+         * name lies between these two, or is one of them.
+         */
+        'filter[name][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * name matches this pattern, in which % stands for any text and _ for any character.
+         */
+        'filter[name][like]'?: string;
+        /**
+         * name matches this pattern in upper or lower case, in which % stands for any text and _ for any character.
+         */
+        'filter[name][ilike]'?: string;
+        /**
+         * name is null, or with false: is not.
+         */
+        'filter[name][null]'?: boolean;
+        /**
+         * bio is this.
+         */
+        'filter[bio][eq]'?: string;
+        /**
+         * bio is not this, or is null.
+         */
+        'filter[bio][ne]'?: string;
+        /**
+         * bio is one of these.
+         */
+        'filter[bio][in]'?: Array<string>;
+        /**
+         * bio is none of these, or is null.
+         */
+        'filter[bio][nin]'?: Array<string>;
+        /**
+         * bio is more than this.
+         */
+        'filter[bio][gt]'?: string;
+        /**
+         * bio is this or more.
+         */
+        'filter[bio][gte]'?: string;
+        /**
+         * bio is less than this.
+         */
+        'filter[bio][lt]'?: string;
+        /**
+         * bio is this or less.
+         */
+        'filter[bio][lte]'?: string;
+        /**
+         * bio lies between these two, or is one of them.
+         */
+        'filter[bio][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * bio is null, or with false: is not.
+         */
+        'filter[bio][null]'?: boolean;
+    };
+    url: '/api/v1/critics/export';
+};
+
+export type CriticsExportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type CriticsExportManyError = CriticsExportManyErrors[keyof CriticsExportManyErrors];
+
+export type CriticsExportManyResponses = {
+    /**
+     * One record a line.
+     */
+    200: Blob | File;
+};
+
+export type CriticsExportManyResponse = CriticsExportManyResponses[keyof CriticsExportManyResponses];
+
 export type ReviewsDeleteMatchingData = {
     body?: never;
     path?: never;
@@ -4794,3 +5697,396 @@ export type ReviewsReadManyResponses = {
 };
 
 export type ReviewsReadManyResponse = ReviewsReadManyResponses[keyof ReviewsReadManyResponses];
+
+export type ReviewsImportManyData = {
+    /**
+     * One record a line.
+     */
+    body: Blob | File;
+    path?: never;
+    query?: {
+        /**
+         * `upsert` changes the records whose natural key is taken; without: create.
+         */
+        mode?: 'create' | 'upsert';
+        /**
+         * `skip` leaves bad lines out; without, one bad line and nothing is written.
+         */
+        onError?: 'abort' | 'skip';
+        /**
+         * Answers as if it were written, and writes nothing.
+         */
+        dryRun?: boolean;
+        /**
+         * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
+         */
+        raw?: boolean;
+    };
+    url: '/api/v1/reviews/import';
+};
+
+export type ReviewsImportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsImportManyError = ReviewsImportManyErrors[keyof ReviewsImportManyErrors];
+
+export type ReviewsImportManyResponses = {
+    /**
+     * Done.
+     */
+    200: ImportReportDto;
+};
+
+export type ReviewsImportManyResponse = ReviewsImportManyResponses[keyof ReviewsImportManyResponses];
+
+export type ReviewsExportManyData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The format of the file; without: what `Accept` asks for, else ndjson.
+         */
+        format?: 'ndjson' | 'csv';
+        /**
+         * In CSV, text stays as it is even where a spreadsheet would run it as a formula.
+         */
+        raw?: boolean;
+        /**
+         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, title, criticId, bookId, rating, body.
+         */
+        sort?: string;
+        /**
+         * Only these fields of each record. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         */
+        fields?: string;
+        /**
+         * id is this.
+         */
+        'filter[id][eq]'?: string;
+        /**
+         * id is not this, or is null.
+         */
+        'filter[id][ne]'?: string;
+        /**
+         * id is one of these.
+         */
+        'filter[id][in]'?: Array<string>;
+        /**
+         * id is none of these, or is null.
+         */
+        'filter[id][nin]'?: Array<string>;
+        /**
+         * createdAt is this.
+         */
+        'filter[createdAt][eq]'?: string;
+        /**
+         * createdAt is not this, or is null.
+         */
+        'filter[createdAt][ne]'?: string;
+        /**
+         * createdAt is one of these.
+         */
+        'filter[createdAt][in]'?: Array<string>;
+        /**
+         * createdAt is none of these, or is null.
+         */
+        'filter[createdAt][nin]'?: Array<string>;
+        /**
+         * createdAt is more than this.
+         */
+        'filter[createdAt][gt]'?: string;
+        /**
+         * createdAt is this or more.
+         */
+        'filter[createdAt][gte]'?: string;
+        /**
+         * createdAt is less than this.
+         */
+        'filter[createdAt][lt]'?: string;
+        /**
+         * createdAt is this or less.
+         */
+        'filter[createdAt][lte]'?: string;
+        /**
+         * createdAt lies between these two, or is one of them.
+         */
+        'filter[createdAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * updatedAt is this.
+         */
+        'filter[updatedAt][eq]'?: string;
+        /**
+         * updatedAt is not this, or is null.
+         */
+        'filter[updatedAt][ne]'?: string;
+        /**
+         * updatedAt is one of these.
+         */
+        'filter[updatedAt][in]'?: Array<string>;
+        /**
+         * updatedAt is none of these, or is null.
+         */
+        'filter[updatedAt][nin]'?: Array<string>;
+        /**
+         * updatedAt is more than this.
+         */
+        'filter[updatedAt][gt]'?: string;
+        /**
+         * updatedAt is this or more.
+         */
+        'filter[updatedAt][gte]'?: string;
+        /**
+         * updatedAt is less than this.
+         */
+        'filter[updatedAt][lt]'?: string;
+        /**
+         * updatedAt is this or less.
+         */
+        'filter[updatedAt][lte]'?: string;
+        /**
+         * updatedAt lies between these two, or is one of them.
+         */
+        'filter[updatedAt][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * version is this.
+         */
+        'filter[version][eq]'?: number;
+        /**
+         * version is not this, or is null.
+         */
+        'filter[version][ne]'?: number;
+        /**
+         * version is one of these.
+         */
+        'filter[version][in]'?: Array<number>;
+        /**
+         * version is none of these, or is null.
+         */
+        'filter[version][nin]'?: Array<number>;
+        /**
+         * version is more than this.
+         */
+        'filter[version][gt]'?: number;
+        /**
+         * version is this or more.
+         */
+        'filter[version][gte]'?: number;
+        /**
+         * version is less than this.
+         */
+        'filter[version][lt]'?: number;
+        /**
+         * version is this or less.
+         */
+        'filter[version][lte]'?: number;
+        /**
+         * version lies between these two, or is one of them.
+         */
+        'filter[version][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * title is this.
+         */
+        'filter[title][eq]'?: string;
+        /**
+         * title is not this, or is null.
+         */
+        'filter[title][ne]'?: string;
+        /**
+         * title is one of these.
+         */
+        'filter[title][in]'?: Array<string>;
+        /**
+         * title is none of these, or is null.
+         */
+        'filter[title][nin]'?: Array<string>;
+        /**
+         * title is more than this.
+         */
+        'filter[title][gt]'?: string;
+        /**
+         * title is this or more.
+         */
+        'filter[title][gte]'?: string;
+        /**
+         * title is less than this.
+         */
+        'filter[title][lt]'?: string;
+        /**
+         * title is this or less.
+         */
+        'filter[title][lte]'?: string;
+        /**
+         * title lies between these two, or is one of them.
+         */
+        'filter[title][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * criticId is this.
+         */
+        'filter[criticId][eq]'?: string;
+        /**
+         * criticId is not this, or is null.
+         */
+        'filter[criticId][ne]'?: string;
+        /**
+         * criticId is one of these.
+         */
+        'filter[criticId][in]'?: Array<string>;
+        /**
+         * criticId is none of these, or is null.
+         */
+        'filter[criticId][nin]'?: Array<string>;
+        /**
+         * bookId is this.
+         */
+        'filter[bookId][eq]'?: string;
+        /**
+         * bookId is not this, or is null.
+         */
+        'filter[bookId][ne]'?: string;
+        /**
+         * bookId is one of these.
+         */
+        'filter[bookId][in]'?: Array<string>;
+        /**
+         * bookId is none of these, or is null.
+         */
+        'filter[bookId][nin]'?: Array<string>;
+        /**
+         * rating is this.
+         */
+        'filter[rating][eq]'?: number;
+        /**
+         * rating is not this, or is null.
+         */
+        'filter[rating][ne]'?: number;
+        /**
+         * rating is one of these.
+         */
+        'filter[rating][in]'?: Array<number>;
+        /**
+         * rating is none of these, or is null.
+         */
+        'filter[rating][nin]'?: Array<number>;
+        /**
+         * rating is more than this.
+         */
+        'filter[rating][gt]'?: number;
+        /**
+         * rating is this or more.
+         */
+        'filter[rating][gte]'?: number;
+        /**
+         * rating is less than this.
+         */
+        'filter[rating][lt]'?: number;
+        /**
+         * rating is this or less.
+         */
+        'filter[rating][lte]'?: number;
+        /**
+         * rating lies between these two, or is one of them.
+         */
+        'filter[rating][between]'?: [
+            number,
+            number
+        ];
+        /**
+         * body is this.
+         */
+        'filter[body][eq]'?: string;
+        /**
+         * body is not this, or is null.
+         */
+        'filter[body][ne]'?: string;
+        /**
+         * body is one of these.
+         */
+        'filter[body][in]'?: Array<string>;
+        /**
+         * body is none of these, or is null.
+         */
+        'filter[body][nin]'?: Array<string>;
+        /**
+         * body is more than this.
+         */
+        'filter[body][gt]'?: string;
+        /**
+         * body is this or more.
+         */
+        'filter[body][gte]'?: string;
+        /**
+         * body is less than this.
+         */
+        'filter[body][lt]'?: string;
+        /**
+         * body is this or less.
+         */
+        'filter[body][lte]'?: string;
+        /**
+         * body lies between these two, or is one of them.
+         */
+        'filter[body][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * body is null, or with false: is not.
+         */
+        'filter[body][null]'?: boolean;
+    };
+    url: '/api/v1/reviews/export';
+};
+
+export type ReviewsExportManyErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsExportManyError = ReviewsExportManyErrors[keyof ReviewsExportManyErrors];
+
+export type ReviewsExportManyResponses = {
+    /**
+     * One record a line.
+     */
+    200: Blob | File;
+};
+
+export type ReviewsExportManyResponse = ReviewsExportManyResponses[keyof ReviewsExportManyResponses];
