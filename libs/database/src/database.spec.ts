@@ -241,7 +241,12 @@ describe('checkConnectionBudget', () => {
   });
 
   it('stops a production boot', async () => {
-    const env = { NODE_ENV: 'production', DATABASE_URL: scratch.url, REPLICAS: '10000' };
+    const env = {
+      NODE_ENV: 'production',
+      DATABASE_URL: scratch.url,
+      CURSOR_SECRET: '0123456789abcdef0123456789abcdef',
+      REPLICAS: '10000',
+    };
     const settings = Settings.from(env);
     const database = await openDatabase(settings, SETS, () => undefined);
     const { message } = await failureOf(checkConnectionBudget(database, settings, () => undefined));
