@@ -18,6 +18,7 @@ export function idOf(n: number): string {
 /** The same in SQL, of a column n; Postgres does without the hyphens. */
 export const ID_OF_N = `(lpad(to_hex(${LONG_AGO} + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid`;
 
+/** The identifier of the nth book a table holds. */
 export const identifierOf = (n: number): string => `held-${n}`;
 
 /** A book that no table holds; `mark` tells those of one request from those of all others. */
@@ -28,9 +29,16 @@ export const newBook = (mark: string, n: number): NewBook => ({
   releaseYear: 1900 + (n % 200),
 });
 
-export const newBooks = (mark: string, count: number): NewBook[] =>
-  Array.from({ length: count }, (_, index) => newBook(mark, index + 1));
+/** So many books that no table holds. */
+export const newBooks = (mark: string, count: number): NewBook[] => upTo(count, (n) => newBook(mark, n));
 
+/** What `make` gives for each number from 1 to `count`. */
+export const upTo = <T>(count: number, make: (n: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index + 1));
+
+/** The body of a request. */
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+/** A file of values, one a line. */
 export const ndjson = (values: unknown[]): Buffer =>
   Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));

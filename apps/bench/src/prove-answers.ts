@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { identifierOf, idOf, json, LONG_AGO, newBooks } from './books';
+import { identifierOf, idOf, json, LONG_AGO, newBooks, upTo } from './books';
 import { Target } from './targets';
 
 /** Asks a target for everything it will be measured by, and throws unless its answers are right: speed alone is easy. */
@@ -27,11 +27,8 @@ async function proveReads(target: Target): Promise<void> {
   });
 
   const { items } = (await read(target, '?limit=100')) as { items: { id: string }[] };
-  const first = Array.from({ length: 100 }, (_, index) => idOf(index + 1));
-  assert.deepEqual(
-    items.map(({ id }) => id),
-    first,
-  );
+  const ids = items.map(({ id }) => id);
+  assert.deepEqual(ids, upTo(100, idOf));
   assert.equal((await target.ask(`/${idOf(target.holds + 1)}`)).status, 404);
 }
 
@@ -49,19 +46,12 @@ async function proveWrites(target: Target): Promise<void> {
     assert(status === 200 || status === 201, `${method} books/bulk: ${status} ${body.toString()}`);
     assert.equal(await target.table.count(), before + rows);
   };
-  const held = [1, 2, 3];
+  const upserted = (n: number) => ({ ...book, identifier: identifierOf(n), name: `Upserted ${n}` });
+  const updated = (n: number) => ({ id: idOf(n), name: `Updated ${n}` });
   await mustGrow(3, 'POST', books);
-  await mustGrow(
-    0,
-    'PUT',
-    held.map((n) => ({ ...book, identifier: identifierOf(n), name: `Upserted ${n}` })),
-  );
+  await mustGrow(0, 'PUT', upTo(3, upserted));
   assert.equal((await read(target, `/${idOf(3)}`)).name, 'Upserted 3');
-  await mustGrow(
-    0,
-    'PATCH',
-    held.map((n) => ({ id: idOf(n), name: `Updated ${n}` })),
-  );
+  await mustGrow(0, 'PATCH', upTo(3, updated));
   assert.equal((await read(target, `/${idOf(3)}`)).name, 'Updated 3');
 }
 

@@ -1,3 +1,4 @@
+/** What a figure counts. */
 export type Unit = 'requests/s' | 'rows/s' | 'ms' | 's' | 'MB';
 
 /** What ours is to reach: a multiple of another target's figure, by default the same one, or less than a limit. */

@@ -8,4 +8,5 @@ export function shortly(count: number): string {
 export const threeDigits = (value: number): string =>
   Number.isFinite(value) ? value.toLocaleString('en-US', { maximumSignificantDigits: 3 }) : '–';
 
+/** A ratio. */
 export const twoDecimals = (ratio: number): string => (Number.isFinite(ratio) ? ratio.toFixed(2) : '–');

@@ -7,6 +7,7 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The median of a target's rounds; NaN if it lacks the thing. */
 export const middleOf = (samples: Samples | undefined): number => (Array.isArray(samples) ? median(samples) : NaN);
 
 /** How much more the one is than the other: the median over the rounds, for what slows a round slows both. NaN if one lacks it. */

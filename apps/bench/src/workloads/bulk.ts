@@ -1,4 +1,4 @@
-import { identifierOf, idOf, json, newBook, newBooks } from '../books';
+import { identifierOf, idOf, json, newBook, newBooks, upTo } from '../books';
 import { Figure } from '../report/figure';
 import { shortly } from '../report/format';
 import { Target } from '../targets';
@@ -10,14 +10,14 @@ export const createMany = (rows: number, calls: number, goals?: Pick<Figure, 'at
   name: `create-${shortly(rows)}`,
   figures: [{ title: `create ${shortly(rows)} in one call`, unit: 'rows/s', ...goals }],
   measure: async (target) => {
-    const bodies = Array.from({ length: calls }, (_, call) => json(newBooks(`many-${call}`, rows)));
+    const bodies = upTo(calls, (call) => json(newBooks(`many-${call}`, rows)));
     return [await mustHaveGrown(target, rows * calls, () => rate(target, 'POST', rows, bodies))];
   },
 });
 
 /** Books the table holds, written by their identifiers, each with a new name. */
 export const upsertMany = (rows: number): Workload => ({
-  name: `upsert-${shortly(rows)}`,
+  name: 'upsert',
   figures: [
     {
       title: `upsert ${shortly(rows)} existing in one call`,
@@ -34,7 +34,7 @@ export const upsertMany = (rows: number): Workload => ({
 
 /** Books the table holds, changed by their ids, each to a new name. */
 export const updateMany = (rows: number): Workload => ({
-  name: `update-${shortly(rows)}`,
+  name: 'update',
   figures: [{ title: `update ${shortly(rows)} in one call`, unit: 'rows/s' }],
   measure: async (target, round) => {
     const renamed = (n: number) => ({ id: idOf(n), name: `Updated ${round}.${n}` });
@@ -50,5 +50,3 @@ async function rate(target: Target, method: string, rows: number, bodies: Buffer
   }
   return (rows * bodies.length) / (milliseconds / 1_000);
 }
-
-const upTo = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n + 1));

@@ -14,7 +14,7 @@ const WARM_UP = 10_000; // rows: more than a new process needs to have its code 
 export const importFile = (rows: number): Workload => {
   let file: Buffer | undefined;
   return {
-    name: `import-${shortly(rows)}`,
+    name: 'import',
     figures: [
       {
         title: `import ${shortly(rows)}`,
@@ -38,7 +38,7 @@ export const importFile = (rows: number): Workload => {
 
 /** Every book of the table as a file. */
 export const exportFile = (rows: number): Workload => ({
-  name: `export-${shortly(rows)}`,
+  name: 'export',
   figures: [
     { title: `export ${shortly(rows)}`, unit: 'rows/s' },
     { title: `export ${shortly(rows)}: first byte`, unit: 'ms', target: { below: 200 } },

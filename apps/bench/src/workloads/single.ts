@@ -1,4 +1,4 @@
-import { idOf, newBooks } from '../books';
+import { idOf, newBooks, upTo } from '../books';
 import { hammer } from '../load';
 import { Target } from '../targets';
 import { mustHaveGrown } from './must-have-grown';
@@ -15,12 +15,11 @@ export const readOne = (requests: number, title: string): Workload => ({
       target: { times: 0.7, of: 'bare' },
     },
   ],
-  measure: async (target) => [
-    await hammer(
-      target.url(),
-      Array.from({ length: requests }, () => anyOne(target)),
-    ),
-  ],
+  measure: async (target) => {
+    const anywhere = () => idOf(1 + Math.floor(Math.random() * target.holds));
+    const reads = upTo(requests, () => ({ path: `${pathOf(target)}/${anywhere()}` }));
+    return [await hammer(target.url(), reads)];
+  },
 });
 
 /** Reads of the first hundred books. */
@@ -35,13 +34,8 @@ export const readPage = (requests: number): Workload => ({
     },
   ],
   measure: async (target) => {
-    const path = `${pathOf(target)}?limit=100`;
-    return [
-      await hammer(
-        target.url(),
-        Array.from({ length: requests }, () => ({ path })),
-      ),
-    ];
+    const reads = upTo(requests, () => ({ path: `${pathOf(target)}?limit=100` }));
+    return [await hammer(target.url(), reads)];
   },
 });
 
@@ -64,6 +58,3 @@ export const createOne = (requests: number): Workload => ({
 });
 
 const pathOf = (target: Target): string => new URL(target.url()).pathname;
-const anyOne = (target: Target) => ({
-  path: `${pathOf(target)}/${idOf(1 + Math.floor(Math.random() * target.holds))}`,
-});

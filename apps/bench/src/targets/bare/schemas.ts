@@ -26,7 +26,9 @@ export const changes = manyOf({
   properties: { id, ...fields },
 });
 
+/** The id in a path. */
 export const byId = { type: 'object', properties: { id } };
+/** How long a page is, and after which book it begins. */
 export const pageQuery = {
   type: 'object',
   additionalProperties: false,
@@ -45,10 +47,12 @@ export const book = {
     version: { type: 'integer' },
   },
 };
+/** How a page of books leaves. */
 export const page = {
   type: 'object',
   properties: { items: { type: 'array', items: book }, nextCursor: { type: ['string', 'null'] } },
 };
+/** What a bulk request has written. */
 export const written = {
   type: 'object',
   properties: { count: { type: 'integer' }, ids: { type: 'array', items: { type: 'string' } } },

@@ -1,5 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
 
+/** The table of books, whose columns are those of ours. */
 @Entity()
 export class Book {
   @PrimaryGeneratedColumn('uuid')
