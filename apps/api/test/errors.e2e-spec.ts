@@ -67,9 +67,8 @@ describe('problems', () => {
   });
 
   it.each([
-    ['delete', path, 'GET, HEAD, POST, PUT'],
-    ['patch', path, 'GET, HEAD, POST, PUT'],
-    ['options', path, 'GET, HEAD, POST, PUT'],
+    ['patch', path, 'DELETE, GET, HEAD, POST, PUT'],
+    ['options', path, 'DELETE, GET, HEAD, POST, PUT'],
     ['post', `${path}/00000000-0000-7000-8000-000000000000`, 'DELETE, GET, HEAD, PATCH'],
     ['get', `${path}/bulk/read?limit=1`, 'POST'],
     ['delete', '/health/live', 'GET, HEAD'],

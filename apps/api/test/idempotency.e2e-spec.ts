@@ -10,6 +10,7 @@ import { begin, withRival } from './rival';
 import { Tunnel } from './tunnel';
 
 const UNKNOWN_ID = '00000000-0000-7000-8000-000000000000';
+
 let api: TestApi;
 beforeAll(async () => (api = await startApi()));
 afterAll(() => api.close());
@@ -23,6 +24,14 @@ const inTenant = <T>(text: string, values: unknown[] = [], from = api): Promise<
 const rowsOf = ({ table }: Model, from = api): Promise<Values[]> =>
   inTenant(`SELECT * FROM ${table} ORDER BY id`, [], from);
 const countOf = async (model: Model): Promise<number> => (await rowsOf(model)).length;
+
+/** A way to write: what makes a request that can be sent again as it was, and its status when all is well. */
+interface Write {
+  name: string;
+  status: number;
+  prepare(): Promise<() => Test>;
+}
+const write = (name: string, status: number, prepare: Write['prepare']): Write => ({ name, status, prepare });
 
 /** What of an answer must be the same when it is given again. */
 const substanceOf = ({ status, text, headers }: Response) => {
@@ -39,108 +48,59 @@ describe.each(MODELS)('Idempotency-Key: $path', (model: Model) => {
     (await api.http.post(path).send(values).expect(201)).body;
   const keyOf = (values: Values): Values => Object.fromEntries(naturalKey.map((field) => [field, values[field]]));
 
-  /** Every way to write; each makes a request that can be sent again as it was. */
-  const WRITES: [string, number, () => Promise<() => Test>][] = [
-    [
-      'POST',
-      201,
-      async () => {
-        const values = make();
-        return () => api.http.post(path).send(values);
-      },
-    ],
-    [
-      'PUT of what is new',
-      201,
-      async () => {
-        const values = make();
-        return () => api.http.put(path).set('If-None-Match', '*').send(values);
-      },
-    ],
-    [
-      'PUT of what is there',
-      200,
-      async () => {
-        const row = await create();
-        return () =>
-          api.http
-            .put(path)
-            .set('If-Match', etagOf(row))
-            .send({ ...keyOf(row), ...change });
-      },
-    ],
-    [
-      'PATCH',
-      200,
-      async () => {
-        const row = await create();
-        return () => api.http.patch(`${path}/${row.id}`).set('If-Match', etagOf(row)).send(change);
-      },
-    ],
-    [
-      'DELETE',
-      204,
-      async () => {
-        const { id } = await create();
-        return () => api.http.delete(`${path}/${id}`);
-      },
-    ],
-    [
-      'DELETE by filter',
-      200,
-      async () => {
-        const { id } = await create();
-        return () => api.http.delete(path).query({ 'filter[id][eq]': id });
-      },
-    ],
-    [
-      'POST in bulk',
-      201,
-      async () => {
-        const items = [make(), make()];
-        return () => api.http.post(`${path}/bulk`).set('Prefer', 'return=representation').send(items);
-      },
-    ],
-    [
-      'PUT in bulk',
-      200,
-      async () => {
-        const items = [make(), { ...keyOf(await create()), ...change }];
-        return () => api.http.put(`${path}/bulk`).send(items);
-      },
-    ],
-    [
-      'PATCH in bulk',
-      200,
-      async () => {
-        const { id, version } = await create();
-        return () => api.http.patch(`${path}/bulk`).send([{ id, version, ...change }]);
-      },
-    ],
-    [
-      'DELETE in bulk',
-      200,
-      async () => {
-        const ids = [(await create()).id, (await create()).id];
-        return () => api.http.post(`${path}/bulk/delete`).send({ ids });
-      },
-    ],
-    [
-      'POST in bulk, mode=partial',
-      207,
-      async () => {
-        const items = [make(), {}, make()];
-        return () => api.http.post(`${path}/bulk?mode=partial`).send(items);
-      },
-    ],
-    [
-      'DELETE in bulk, mode=partial',
-      207,
-      async () => {
-        const ids = [(await create()).id, UNKNOWN_ID];
-        return () => api.http.post(`${path}/bulk/delete?mode=partial`).send({ ids });
-      },
-    ],
+  const writes: Write[] = [
+    write('POST', 201, async () => {
+      const values = make();
+      return () => api.http.post(path).send(values);
+    }),
+    write('PUT of what is new', 201, async () => {
+      const values = make();
+      return () => api.http.put(path).set('If-None-Match', '*').send(values);
+    }),
+    write('PUT of what is there', 200, async () => {
+      const row = await create();
+      return () =>
+        api.http
+          .put(path)
+          .set('If-Match', etagOf(row))
+          .send({ ...keyOf(row), ...change });
+    }),
+    write('PATCH', 200, async () => {
+      const row = await create();
+      return () => api.http.patch(`${path}/${row.id}`).set('If-Match', etagOf(row)).send(change);
+    }),
+    write('DELETE', 204, async () => {
+      const { id } = await create();
+      return () => api.http.delete(`${path}/${id}`);
+    }),
+    write('DELETE by filter', 200, async () => {
+      const { id } = await create();
+      return () => api.http.delete(path).query({ 'filter[id][eq]': id });
+    }),
+    write('POST in bulk', 201, async () => {
+      const items = [make(), make()];
+      return () => api.http.post(`${path}/bulk`).set('Prefer', 'return=representation').send(items);
+    }),
+    write('PUT in bulk', 200, async () => {
+      const items = [make(), { ...keyOf(await create()), ...change }];
+      return () => api.http.put(`${path}/bulk`).send(items);
+    }),
+    write('PATCH in bulk', 200, async () => {
+      const { id, version } = await create();
+      return () => api.http.patch(`${path}/bulk`).send([{ id, version, ...change }]);
+    }),
+    write('DELETE in bulk', 200, async () => {
+      const ids = [(await create()).id, (await create()).id];
+      return () => api.http.post(`${path}/bulk/delete`).send({ ids });
+    }),
+    write('POST in bulk, mode=partial', 207, async () => {
+      const items = [make(), {}, make()];
+      return () => api.http.post(`${path}/bulk?mode=partial`).send(items);
+    }),
+    write('DELETE in bulk, mode=partial', 207, async () => {
+      const ids = [(await create()).id, UNKNOWN_ID];
+      return () => api.http.post(`${path}/bulk/delete?mode=partial`).send({ ids });
+    }),
   ];
   if (model.isSoftDelete) {
     const deleted = async () => {
@@ -148,27 +108,19 @@ describe.each(MODELS)('Idempotency-Key: $path', (model: Model) => {
       await api.http.delete(`${path}/${id}`).expect(204);
       return id as string;
     };
-    WRITES.push(
-      [
-        'restore',
-        200,
-        async () => {
-          const id = await deleted();
-          return () => api.http.post(`${path}/${id}/restore`).set('If-Match', etagOf({ id, version: 2 }));
-        },
-      ],
-      [
-        'purge',
-        204,
-        async () => {
-          const id = await deleted();
-          return () => api.http.delete(`${path}/${id}?purge=true`);
-        },
-      ],
+    writes.push(
+      write('restore', 200, async () => {
+        const id = await deleted();
+        return () => api.http.post(`${path}/${id}/restore`).set('If-Match', etagOf({ id, version: 2 }));
+      }),
+      write('purge', 204, async () => {
+        const id = await deleted();
+        return () => api.http.delete(`${path}/${id}?purge=true`);
+      }),
     );
   }
 
-  it.each(WRITES)('%s is answered again as it was, and not done again', async (_name, status, prepare) => {
+  it.each(writes)('$name is answered again as it was, and not done again', async ({ status, prepare }) => {
     const [key, send] = [randomUUID(), await prepare()];
     const before = await rowsOf(model);
     const first = await keyed(send(), key);

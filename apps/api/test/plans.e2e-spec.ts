@@ -7,7 +7,8 @@ import { startApi, TestApi } from '@app/testing';
 import { books, critics, reviews, Values } from './models';
 
 const ROWS = 100_000;
-const FEW = 900; // pages of 8 KiB: four for each of 200 records that an index finds; the smallest table has 1,100
+/** How many pages of 8 KiB may be read for so many records: four for each, and some of an index of trigrams. */
+const fewFor = (records: number): number => 200 + 4 * records;
 
 /** The nth id of a table, as SQL and as text. */
 const ID = "('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid";
@@ -108,21 +109,21 @@ describe('an index serves', () => {
     expect(more).toEqual([]);
     const plan = await explain(sent);
     expect({ scanned: scannedBy(plan) }).toEqual({ scanned: [] });
-    expect(pagesOf(plan)).toBeLessThan(FEW);
+    expect(pagesOf(plan)).toBeLessThan(fewFor(items.length));
   });
 
   it.each([books.path, critics.path, reviews.path])('one and many records of %s', async (path) => {
     const ids = Array.from({ length: 200 }, (_item, n) => idOf(n * 499));
     const requests = [
-      () => api.http.get(`${path}/${idOf(77_777)}`).expect(200),
-      () => api.http.post(`${path}/bulk/read`).send({ ids }).expect(200),
+      { records: 1, request: () => api.http.get(`${path}/${ids[99]}`).expect(200) },
+      { records: 200, request: () => api.http.post(`${path}/bulk/read`).send({ ids }).expect(200) },
     ];
-    for (const request of requests) {
+    for (const { records, request } of requests) {
       const [sent, ...more] = await sentBy(request);
       expect(more).toEqual([]);
       const plan = await explain(sent);
       expect({ scanned: scannedBy(plan) }).toEqual({ scanned: [] });
-      expect(pagesOf(plan)).toBeLessThan(FEW);
+      expect(pagesOf(plan)).toBeLessThan(fewFor(records));
     }
   });
 
@@ -130,7 +131,7 @@ describe('an index serves', () => {
     const [sent] = await sentBy(() => list(books.path, { sort: '-author,name' }));
     const plan = await explain(sent);
     expect(scannedBy(plan)).toEqual(['book']);
-    expect(pagesOf(plan)).toBeGreaterThan(FEW);
+    expect(pagesOf(plan)).toBeGreaterThan(fewFor(200)); // the smallest table has 1,100 pages
   });
 });
 

@@ -34,11 +34,10 @@ export class RecordHeadersInterceptor implements NestInterceptor {
   }
 
   private linkOn(cursor: string, reply: FastifyReply): void {
-    const [path, query] = reply.request.url.split('?');
-    const parameters = new URLSearchParams(query);
+    const { pathname, searchParams: parameters } = new URL(reply.request.url, this.settings.baseUrl);
     parameters.delete('offset'); // the cursor is past it
     parameters.set('cursor', cursor);
-    reply.header('Link', `<${this.settings.baseUrl}${path}?${parameters.toString()}>; rel="next"`);
+    reply.header('Link', `<${this.settings.baseUrl}${pathname}?${parameters.toString()}>; rel="next"`);
   }
 }
 

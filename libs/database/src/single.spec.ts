@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Logger } from '@nestjs/common';
 import { escapeIdentifier as quote, type PoolClient } from 'pg';
 import { isDataError, isUnavailable, postgresError } from './database-errors';
@@ -22,6 +23,8 @@ usePremises();
 const WHERE = `SELECT current_user AS role, current_setting('search_path') AS path`;
 const INSERT = 'INSERT INTO note (id, text) VALUES ($1, $2) RETURNING id';
 const PREPARE = { prepare: true };
+const RESET = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+type Backend = PoolClient & { processID: number };
 
 /** Runs the only statement of a unit. */
 const single = <R = any>({ run }: Door, scope: Scope, ...statement: [string, unknown[]?, { prepare: boolean }?]) =>
@@ -174,6 +177,7 @@ describe('A single statement that fails', () => {
       const [scope, text, values = []] = fail(a);
       const error = await fault(single(door1, scope, text, values, how));
       expect(error).toMatchObject({ name: 'QueryFailedError', query: text, parameters: values });
+      expect(door1.failures.splice(0)).toEqual([text]);
       expect([postgresError(error)?.code, isDataError(error)]).toEqual([code, /^2[23]/.test(code ?? '')]);
       expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
       expect(await single(door1, a, 'SELECT count(*)::int FROM note')).toEqual([{ count: 0 }]);
@@ -186,12 +190,16 @@ describe('A single statement that fails', () => {
     expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
   });
 
-  it('is unavailable when its connection ends under it, and the pool recovers', async () => {
+  it.each([
+    ['by the server', ({ processID }: Backend) => void admin.query('SELECT pg_terminate_backend($1)', [processID])],
+    ['by the network', ({ connection }: Backend) => connection.stream.destroy(RESET)],
+  ])('is unavailable when its connection is ended under it %s, and the pool recovers', async (_by, end) => {
     const door1 = await door();
+    const acquired = once(door1.pool, 'acquire') as Promise<[Backend]>;
     const sleeping = fault(single(door1, a, 'SELECT pg_sleep(30)'));
-    const find = `SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND usename = $1`;
-    await until(find, [database.names.app]);
-    await admin.query(`SELECT pg_terminate_backend(pid, 5000) FROM (${find}) x`, [database.names.app]);
+    const [client] = await acquired;
+    await until(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [client.processID]);
+    end(client);
     expect(isUnavailable(await sleeping)).toBe(true);
     await single(door1, a, INSERT, [1, 'one']);
     expect(await ids(a)).toEqual([1]);

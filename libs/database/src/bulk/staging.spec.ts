@@ -204,8 +204,11 @@ describe('Staging', () => {
   });
 
   it('takes nothing from an empty file', async () => {
+    async function* empty(): AsyncGenerator<StagedRow[]> {
+      yield [];
+    }
     await inUnit(async () => {
-      const staging = await fill(Part, []);
+      const staging = await Staging.fill(sqlOf(Part), empty());
       expect(await staging.twins(['label'])).toEqual({ count: 0, first: [] });
       expect(await staging.insert()).toBe(0);
       expect(await staging.upsert(['label'])).toEqual({ created: 0, updated: 0, unchanged: 0 });

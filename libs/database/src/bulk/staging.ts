@@ -8,7 +8,7 @@ import { copyText } from './copy-text';
 import type { EntitySql } from './entity-sql';
 import { ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
 
-/** A row of a file, and the line it stands on. */
+/** A row of a file, and the line it stands on, alone. */
 export interface StagedRow {
   line: number;
   row: Row;
@@ -137,7 +137,7 @@ export class Staging {
     }
   }
 
-  /** Postgres does not look at temporary tables by itself, and plans for a million rows as for a handful. */
+  /** Nobody else counts the rows of a temporary table, and plans are made by their number. */
   private async analyze(): Promise<void> {
     await run(`ANALYZE ${this.table}`);
   }

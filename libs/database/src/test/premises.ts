@@ -17,12 +17,13 @@ export class Note {
   @Column('int', { default: 0 }) count: number;
 }
 
-/** A data source, what it has sent, and the door to it. */
+/** A data source, what it has sent and what of that failed, and the door to it. */
 export interface Door {
   dataSource: ScopedDataSource;
   pool: TenantPool;
   notes: Repository<Note>;
   statements: string[];
+  failures: string[];
   run<T>(scope: Scope, work: () => Promise<T>): Promise<T>;
 }
 
@@ -76,10 +77,13 @@ export async function tenant(name: string, schema = database.names.tenantSchema(
 
 /** A data source of its own, with its pool. */
 export async function door(poolSize = 1): Promise<Door> {
-  const statements: string[] = [];
+  const [statements, failures]: string[][] = [[], []];
   class Recorder extends AbstractLogger {
     override logQuery(text: string): void {
       statements.push(text);
+    }
+    override logQueryError(_error: string | Error, text: string): void {
+      failures.push(text);
     }
     protected writeLog(): void {}
   }
@@ -101,6 +105,7 @@ export async function door(poolSize = 1): Promise<Door> {
   const made: Door = {
     dataSource,
     statements,
+    failures,
     pool: (dataSource.driver as PostgresDriver).master as TenantPool,
     notes: dataSource.getRepository(Note),
     run: (scope, work) => unitOfWork.run(scope, work),
