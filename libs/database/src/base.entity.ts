@@ -7,7 +7,7 @@ import {
   UpdateDateColumn,
   VersionColumn,
 } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from './new-id';
 
 /** What every record has: an id made by the application, two times, and a version that moves with every change. */
 export abstract class BaseEntity {
@@ -27,7 +27,7 @@ export abstract class BaseEntity {
   /** For `repository.save(repository.create(…))`; the bulk writer makes its ids itself. */
   @BeforeInsert()
   protected makeId(): void {
-    this.id ??= uuidv7();
+    this.id ??= newId();
   }
 }
 

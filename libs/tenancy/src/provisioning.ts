@@ -1,9 +1,9 @@
 import { escapeIdentifier as quote } from 'pg';
 import { QueryRunner } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import {
   Database,
   newestMigration,
+  newId,
   runMigrationsInside,
   whileRolesRace,
   withAdmin,
@@ -23,7 +23,7 @@ export async function provisionTenant(database: Database, name: string): Promise
     const table = `${quote(names.platform)}.tenant`;
     await client.query(
       `INSERT INTO ${table} (id, name, schema_name, role_name, version) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
-      [uuidv7(), name, schema, role],
+      [newId(), name, schema, role],
     );
     const { rows } = await client.query<{ status: string }>(`SELECT status FROM ${table} WHERE name = $1`, [name]);
     return rows[0].status === 'provisioning';

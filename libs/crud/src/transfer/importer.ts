@@ -1,11 +1,11 @@
 import { DeepPartial } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import {
   BaseEntity,
   currentUnit,
   EntitySql,
   Finding,
   isDataError,
+  newId,
   postgresError,
   StagedRow,
   Staging,
@@ -86,7 +86,7 @@ export class Importer<E extends BaseEntity> {
       const rows: StagedRow[] = [];
       for (const read of lines) {
         if ('causes' in read) this.faults.add(read.line, read.causes);
-        else rows.push({ line: read.line, row: { ...read.value, id: uuidv7() } });
+        else rows.push({ line: read.line, row: { ...read.value, id: newId() } });
       }
       if (rows.length) yield rows;
     }
