@@ -1,21 +1,21 @@
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
 import type { Scope } from './scope';
-import type { TenantPool } from './tenant-pool';
+import type { Single, TenantPool } from './tenant-pool';
 
 /** A query runner whose every statement is a transaction of its own: TypeORM's logging and errors, our way to the server. */
 export class SingleRunner extends PostgresQueryRunner {
   constructor(
     driver: PostgresDriver,
     private readonly tenant: Scope['tenant'],
-    private readonly prepares: boolean,
+    private readonly how: Single,
   ) {
     super(driver, 'master');
   }
 
   override connect(): Promise<unknown> {
     const pool = this.driver.master as TenantPool;
-    const query = (text: string, values: unknown[] = []) => pool.single(this.tenant, text, values, this.prepares);
+    const query = (text: string, values: unknown[] = []) => pool.single(this.tenant, text, values, this.how);
     return Promise.resolve({ query });
   }
 }

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { escapeIdentifier as quote, type PoolClient } from 'pg';
 import { isDataError, isUnavailable, postgresError } from './database-errors';
 import { currentUnit, Scope } from './scope';
+import type { Single } from './tenant-pool';
 import {
   a,
   admin,
@@ -23,11 +24,12 @@ usePremises();
 const WHERE = `SELECT current_user AS role, current_setting('search_path') AS path`;
 const INSERT = 'INSERT INTO note (id, text) VALUES ($1, $2) RETURNING id';
 const PREPARE = { prepare: true };
+const SHARE = { prepare: true, share: true };
 const RESET = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 type Backend = PoolClient & { processID: number };
 
 /** Runs the only statement of a unit. */
-const single = <R = any>({ run }: Door, scope: Scope, ...statement: [string, unknown[]?, { prepare: boolean }?]) =>
+const single = <R = any>({ run }: Door, scope: Scope, ...statement: [string, unknown[]?, Single?]) =>
   run(scope, () => currentUnit().single<R>(...statement));
 const fault = (work: Promise<unknown>): Promise<any> => work.then(() => undefined).catch((reason) => reason);
 const prepared = async ({ pool }: Door): Promise<string[]> =>
@@ -49,7 +51,7 @@ async function countTrips({ pool }: Door): Promise<() => number> {
 }
 
 describe('Unit.single', () => {
-  it.each([{ prepare: false }, { prepare: true }])("runs in the unit's tenant, in one round trip, %o", async (how) => {
+  it.each([{ prepare: false }, PREPARE, SHARE])("runs in the unit's tenant, in one round trip, %o", async (how) => {
     const door1 = await door();
     const trips = await countTrips(door1);
     for (let times = 1; times <= 3; times++) {
@@ -143,7 +145,7 @@ describe('Unit.single', () => {
     ];
     const types = 'text float8 text bool timestamptz int[] text[] bytea jsonb bigint'.split(' ');
     const text = `SELECT ${types.map((type, index) => `$${index + 1}::${type} AS v${index}`).join(', ')}`;
-    for (const how of [undefined, PREPARE, PREPARE]) {
+    for (const how of [undefined, PREPARE, PREPARE, SHARE, SHARE]) {
       const [row] = await single(door1, a, text, values, how);
       expect(Object.values(row)).toEqual([...values.slice(0, -1), '12']);
     }
@@ -173,7 +175,7 @@ describe('A single statement that fails', () => {
 
   it.each(FAULTS)('says so, and leaves the connection to nobody: %s', async (_where, code, fail) => {
     const door1 = await door();
-    for (const how of [undefined, PREPARE, PREPARE]) {
+    for (const how of [undefined, PREPARE, PREPARE, SHARE, SHARE]) {
       const [scope, text, values = []] = fail(a);
       const error = await fault(single(door1, scope, text, values, how));
       expect(error).toMatchObject({ name: 'QueryFailedError', query: text, parameters: values });
@@ -289,18 +291,105 @@ describe('A prepared single statement', () => {
   ])('is done without, for good, behind a pooler that %s', async (_what, statement, mixUp) => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
     const door1 = await door();
-    await single(door1, a, WHERE, [], PREPARE);
+    for (const how of [PREPARE, PREPARE, SHARE, SHARE]) await single(door1, a, WHERE, [], how);
     const client = await door1.pool.connect();
     await client.query(statement);
     mixUp(client);
     client.release();
-    for (const scope of [a, b, a]) {
-      expect(await single(door1, scope, WHERE, [], PREPARE)).toMatchObject([{ role: scope.tenant.role }]);
+    for (const how of [SHARE, PREPARE]) {
+      for (const scope of [a, b, a])
+        expect(await single(door1, scope, WHERE, [], how)).toMatchObject([{ role: scope.tenant.role }]);
     }
     expect(warn).toHaveBeenCalledTimes(1);
     warn.mockRestore();
     expect(await prepared(door1)).toEqual([]);
     expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+});
+
+describe('Statements that share a connection', () => {
+  const sharing = (door1: Door, scope: Scope, text: string, values?: unknown[]) =>
+    single(door1, scope, text, values, SHARE);
+  it('are sent without waiting for each other, and each is its own tenant and transaction', async () => {
+    const door1 = await door(10);
+    const scopes = Array.from({ length: 32 }, (_scope, n) => (n % 2 ? a : b));
+    const rows = await Promise.all(scopes.map((scope) => sharing(door1, scope, WHERE)));
+    expect(rows).toEqual(scopes.map(({ tenant: { role, schema } }) => [{ role, path: quote(schema) }]));
+    expect(door1.pool.totalCount).toBe(1);
+    expect(await atRest(door1)).toEqual(Array.from({ length: 10 }, () => NOBODY_IN_SCOPE));
+  });
+
+  it('take a second connection where one has its hands full', async () => {
+    const door1 = await door(10);
+    await Promise.all(Array.from({ length: 33 }, () => sharing(door1, a, 'SELECT 1')));
+    expect(door1.pool.totalCount).toBe(2);
+  });
+
+  it('do not fail with one that fails', async () => {
+    const door1 = await door();
+    const texts = [
+      'SELECT 1 AS n',
+      'SELECT 1/0',
+      'SELECT nonsense',
+      'SELECT 2 AS n',
+      'SELECT * FROM gone',
+      'SELECT 3 AS n',
+    ];
+    const outcomes = await Promise.all(texts.map((text) => fault(sharing(door1, a, text))));
+    expect(outcomes.map((error) => error?.code)).toEqual([undefined, '22012', '42703', undefined, '42P01', undefined]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
+  it('do not wait for one that waits for a lock, and that one has its answer when it is free', async () => {
+    const door1 = await door(2);
+    await admin.query(`INSERT INTO ${quote(a.tenant.schema)}.note (id) VALUES (7)`);
+    await admin.query(`BEGIN; LOCK TABLE ${quote(a.tenant.schema)}.note`);
+    const waiting = sharing(door1, a, 'SELECT id FROM note');
+    const others = Array.from({ length: 20 }, () => sharing(door1, b, 'SELECT id FROM note'));
+    expect(await Promise.all(others)).toEqual(others.map(() => []));
+    await until(`SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass`, [
+      `${quote(a.tenant.schema)}.note`,
+    ]);
+    await admin.query('COMMIT');
+    expect(await waiting).toEqual([{ id: 7 }]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE, NOBODY_IN_SCOPE]);
+  });
+
+  it('leave the connection to those who wait for it, however many more of them come', async () => {
+    const door1 = await door();
+    const reading = { goesOn: true };
+    const reader = async () => {
+      while (reading.goesOn) await sharing(door1, b, 'SELECT 1');
+    };
+    const readers = [reader(), reader(), reader()];
+    await door1.run(a, () => door1.notes.insert({ id: 1 }));
+    reading.goesOn = false;
+    await Promise.all(readers);
+    expect(await ids(a)).toEqual([1]);
+  });
+
+  it('are unavailable when their connection is ended under them, and the pool recovers', async () => {
+    const door1 = await door();
+    const acquired = once(door1.pool, 'acquire') as Promise<[Backend]>;
+    const sleeping = Array.from({ length: 5 }, () => fault(sharing(door1, a, 'SELECT pg_sleep(30)')));
+    const [{ processID }] = await acquired;
+    await until(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [processID]);
+    await admin.query('SELECT pg_terminate_backend($1)', [processID]);
+    expect((await Promise.all(sleeping)).map(isUnavailable)).toEqual(sleeping.map(() => true));
+    expect(await sharing(door1, a, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
+  it('are unavailable where there is no connection to be had', async () => {
+    const door1 = await door();
+    (await door1.pool.connect()).release(true); // the one it has
+    const before = { ...door1.pool.options };
+    const nowhere = Object.assign(new URL(database.appUrl), { port: '1' }).href;
+    Object.assign(door1.pool.options, { connectionString: nowhere });
+    const outcomes = await Promise.all(Array.from({ length: 3 }, () => fault(sharing(door1, a, 'SELECT 1'))));
+    expect(outcomes.map(isUnavailable)).toEqual([true, true, true]);
+    Object.assign(door1.pool.options, before);
+    expect(await sharing(door1, a, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
   });
 });
 
@@ -317,7 +406,7 @@ describe.each([1, 10])('3,000 single statements of five tenants on a pool of %i'
     const FAILING = ['SELECT 1/0', 'SELECT nonsense', 'INSERT INTO note (id) VALUES (-1), (-1)', 'SELECT * FROM gone'];
     const works = Array.from({ length: 3_000 }, async (_work, id) => {
       const scope = tenants[random(tenants.length)];
-      const how = { prepare: random(2) === 0 };
+      const how = { prepare: random(2) === 0, share: random(2) === 0 };
       const text = scope.tenant.schema;
       switch (random(5)) {
         case 0:

@@ -2,11 +2,22 @@ import { Logger } from '@nestjs/common';
 import * as pg from 'pg';
 import { isUnavailable, postgresError } from './database-errors';
 import { currentScope, Scope } from './scope';
-import { Preparing, TenantQuery } from './tenant-query';
+import { typesWithTime } from './parse-time';
+import { Make, Pipeline, send } from './pipeline';
+import { Sending, TenantQuery } from './tenant-query';
 
 // What Postgres says of a prepared statement that is no longer what it was, and of one that is not its own.
 const OUTDATED = ['0A000'];
 const MIXED_UP = ['26000', '42P05'];
+const WOULD_WAIT = '55P03'; // for a lock
+
+/** How a statement runs that is a transaction of its own. */
+export interface Single {
+  /** Prepares it; for a text that comes again and again, finding its rows by a key: what filters and sorts is better planned anew. */
+  prepare?: boolean;
+  /** Sends it over a connection on which others are under way; for one that only reads some rows by their key. */
+  share?: boolean;
+}
 
 /**
  * A pool whose transactions begin in the tenant of the running scope: the switch of schema and role travels in the same
@@ -15,32 +26,55 @@ const MIXED_UP = ['26000', '42P05'];
 export class TenantPool extends pg.Pool {
   /** False behind a pooler that hands our connections from server to server and leaves the prepared statements behind. */
   private keepsStatements = true;
+  private pipelines: Pipeline[] = [];
 
   constructor(options?: pg.PoolConfig) {
     // oxlint-disable-next-line typescript/no-misused-promises -- pg-pool waits for it; its types do not know
-    super({ ...options, onConnect: prepare });
+    super({ ...options, types: typesWithTime(), onConnect: prepare });
   }
 
-  /** Runs one statement as a transaction of `tenant`, in one round trip; `prepares` if the same text comes again and again. */
-  async single(tenant: Scope['tenant'], text: string, values: unknown[], prepares: boolean): Promise<pg.QueryResult> {
-    const preparing = !this.keepsStatements ? 'nothing' : prepares ? 'the statement too' : 'the switch';
+  /** Runs one statement as a transaction of `tenant`, in one round trip. */
+  async single(tenant: Scope['tenant'], text: string, values: unknown[], how: Single): Promise<pg.QueryResult> {
+    const prepares = !this.keepsStatements ? 'nothing' : how.prepare ? 'the statement too' : 'the switch';
+    const sending: Sending = { prepares, isShared: Boolean(how.share) };
+    const make: Make = (done) => new TenantQuery(tenant, text, values, sending, done);
+    try {
+      return await (how.share ? this.shared(make, sending) : this.alone(make, sending));
+    } catch (error) {
+      const fault = faultOf(error, sending);
+      if (!fault) throw error;
+      if (fault === 'mixed up') this.keepNoStatements();
+      // It did nothing: what failed was one transaction.
+      return this.single(tenant, text, values, { prepare: fault === 'would wait' && how.prepare });
+    }
+  }
+
+  private async alone(make: Make, sending: Sending): Promise<pg.QueryResult> {
     const client = await this.connect();
     client.on('error', ignore); // a connection that breaks says so to the statement as well
+    let isSpoilt = true;
     try {
-      const result = await send(client, tenant, text, values, preparing);
-      client.release(client.getTransactionStatus() !== 'I');
+      const result = await send(client, make);
+      isSpoilt = client.getTransactionStatus() !== 'I';
       return result;
     } catch (error) {
-      const code = postgresError(error)?.code ?? '';
-      const isMixedUp = preparing !== 'nothing' && MIXED_UP.includes(code);
-      const isOutdated = preparing === 'the statement too' && OUTDATED.includes(code);
-      client.release(isMixedUp || isOutdated || !code || isUnavailable(error));
-      if (!isMixedUp && !isOutdated) throw error;
-      if (isMixedUp) this.keepNoStatements();
-      return this.single(tenant, text, values, false); // it did nothing: what failed was one transaction
+      isSpoilt = spoils(error, sending);
+      throw error;
     } finally {
       client.off('error', ignore);
+      client.release(isSpoilt);
     }
+  }
+
+  private shared(make: Make, sending: Sending): Promise<pg.QueryResult> {
+    const pipeline = this.pipelines.find(({ hasRoom }) => hasRoom) ?? this.newPipeline();
+    return pipeline.run(make, (error) => spoils(error, sending));
+  }
+
+  private newPipeline(): Pipeline {
+    const made = new Pipeline(this, () => (this.pipelines = this.pipelines.filter((pipeline) => pipeline !== made)));
+    this.pipelines.push(made);
+    return made;
   }
 
   private keepNoStatements(): void {
@@ -52,12 +86,19 @@ export class TenantPool extends pg.Pool {
 
 const ignore = (): void => undefined;
 
-const send = (client: pg.PoolClient, tenant: Scope['tenant'], text: string, values: unknown[], preparing: Preparing) =>
-  new Promise<pg.QueryResult>((resolve, reject) => {
-    client.query(
-      new TenantQuery(tenant, text, values, preparing, (error, result) => (error ? reject(error) : resolve(result))),
-    );
-  });
+/** What is to blame for `error` if not the statement itself. */
+function faultOf(error: unknown, { prepares, isShared }: Sending): 'mixed up' | 'outdated' | 'would wait' | undefined {
+  const code = postgresError(error)?.code ?? '';
+  if (prepares !== 'nothing' && MIXED_UP.includes(code)) return 'mixed up';
+  if (prepares === 'the statement too' && OUTDATED.includes(code)) return 'outdated';
+  return isShared && code === WOULD_WAIT ? 'would wait' : undefined;
+}
+
+/** Whether the connection is better closed after `error`. */
+function spoils(error: unknown, sending: Sending): boolean {
+  const fault = faultOf(error, sending);
+  return fault === 'mixed up' || fault === 'outdated' || !postgresError(error) || isUnavailable(error);
+}
 
 /** The `pg` module as TypeORM's driver wants it, with our pool in it. */
 export const pgWithTenantPool = { ...pg, Pool: TenantPool };

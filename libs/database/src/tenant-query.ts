@@ -6,23 +6,34 @@ import type { Scope } from './scope';
 const SWITCH = `SELECT set_config('search_path', $1, true), set_config('role', coalesce($2, current_setting('role')), true)`;
 const SWITCH_NAME = 'switch';
 
-const MOST_NAMES = 200; // a connection: each costs its backend about 25 KiB, so 5 MiB in all
+// Who shares a connection must not hold up the others: rather than wait for a lock it fails, and comes again by itself.
+const SHARED_SWITCH = `${SWITCH}, set_config('lock_timeout', '100ms', true)`;
+const SHARED_SWITCH_NAME = 'shared switch';
 
-/** Whether, and how, statements are prepared: not at all where something between us and Postgres forgets them. */
-export type Preparing = 'nothing' | 'the switch' | 'the statement too';
+const MOST_NAMES = 200; // a connection: each costs its backend about 25 KiB, so 5 MiB in all
+const MOST_FINGERPRINTS = 10_000; // some 5 MB, should somebody prepare what is different every time
+
+/** How a statement is sent. */
+export interface Sending {
+  /** What is prepared: nothing where something between us and Postgres forgets it. */
+  prepares: 'nothing' | 'the switch' | 'the statement too';
+  /** Whether others are under way on the same connection. */
+  isShared: boolean;
+}
 
 /** What `pg.Query` and its connection have, and their types do not tell. */
 interface Inner {
+  text: string;
   name?: string;
+  queryMode: 'extended';
   prepare(connection: Inner['connection']): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: unknown): void;
   connection: pg.Connection & { parsedStatements: Record<string, string> };
 }
 type Connection = Inner['connection'];
-type Statement = pg.QueryConfig & { queryMode: 'extended' };
 type Done = (error: Error | undefined, result: pg.QueryResult) => void;
-const InnerQuery = pg.Query as unknown as new (statement: Statement, done: Done) => pg.Query & Inner;
+const InnerQuery = pg.Query as unknown as new (text: string, values: unknown[], done: Done) => pg.Query & Inner;
 
 /**
  * One statement as a tenant, in one message: what stands before a Sync is one transaction, so the switch that goes before
@@ -35,22 +46,26 @@ export class TenantQuery extends InnerQuery {
     private readonly tenant: Scope['tenant'],
     text: string,
     values: unknown[],
-    private readonly preparing: Preparing,
+    private readonly sending: Sending,
     done: Done,
   ) {
-    const name =
-      preparing === 'the statement too' ? hash('sha256', `${tenant.schema} ${text}`, 'base64url') : undefined;
-    super({ name, text, values, queryMode: 'extended' }, done);
+    super(text, values, done); // a config would be cloned
+    this.queryMode = 'extended';
   }
 
   override prepare(connection: Connection): void {
     const { parsedStatements: parsed } = connection;
-    const statement = this.preparing === 'nothing' ? '' : SWITCH_NAME;
-    if (!parsed[statement]) connection.parse({ name: statement, text: SWITCH, types: [] }, true);
-    if (statement) parsed[statement] = SWITCH;
+    const { prepares, isShared } = this.sending;
+    const text = isShared ? SHARED_SWITCH : SWITCH;
+    const statement = prepares === 'nothing' ? '' : isShared ? SHARED_SWITCH_NAME : SWITCH_NAME;
+    const isKnown = parsed[statement];
+    if (!isKnown) connection.parse({ name: statement, text, types: [] }, true);
+    if (statement) parsed[statement] = text;
     const values = [pg.escapeIdentifier(this.tenant.schema), this.tenant.role];
     connection.bind({ statement, values }, true);
     connection.execute({}, true);
+    // pg counts parsed statements, not which: one at a time gets a name.
+    if (isKnown && prepares === 'the statement too') this.name = nameOf(this.tenant.schema, this.text);
     if (this.name && !parsed[this.name]) makeRoom(connection);
     super.prepare(connection);
   }
@@ -69,7 +84,22 @@ export class TenantQuery extends InnerQuery {
 function makeRoom(connection: Connection): void {
   const names = Object.keys(connection.parsedStatements);
   if (names.length < MOST_NAMES) return;
-  const oldest = names.find((name) => name !== SWITCH_NAME)!;
+  const oldest = names.find((name) => name !== SWITCH_NAME && name !== SHARED_SWITCH_NAME)!;
   connection.close({ type: 'S', name: oldest }, true);
   delete connection.parsedStatements[oldest];
+}
+
+/** The same for the same statement in every process, for a pooler may lend one's connection to another. */
+const nameOf = (schema: string, text: string): string => `${fingerprintOf(schema)}.${fingerprintOf(text)}`;
+
+const fingerprints = new Map<string, string>();
+
+function fingerprintOf(text: string): string {
+  let fingerprint = fingerprints.get(text);
+  if (!fingerprint) {
+    fingerprint = hash('sha256', text, 'base64url').slice(0, 22); // 132 bits; two of them fit the 63 bytes of a name
+    if (fingerprints.size === MOST_FINGERPRINTS) fingerprints.clear();
+    fingerprints.set(text, fingerprint);
+  }
+  return fingerprint;
 }

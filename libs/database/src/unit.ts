@@ -9,6 +9,7 @@ import { isRetryable } from './database-errors';
 import { LateRunner } from './late-runner';
 import type { Scope } from './scope';
 import { SingleRunner } from './single-runner';
+import type { Single } from './tenant-pool';
 
 const logger = new Logger('Unit');
 
@@ -59,12 +60,11 @@ export class Unit {
   /**
    * Runs the only statement of this unit in one round trip instead of three, and gives its rows. What it writes is kept
    * at once: use it where nothing follows that could fail, for nothing can undo it. Statements that come after it begin
-   * the transaction; in one that has begun, and in a dry run, it is a statement like any other. `prepare` those that have
-   * the same text in every request and find their rows by a key; what filters and sorts is better planned anew.
+   * the transaction; in one that has begun, and in a dry run, it is a statement like any other.
    */
-  async single<R>(text: string, parameters: unknown[] = [], { prepare = false } = {}): Promise<R[]> {
+  async single<R>(text: string, parameters: unknown[] = [], how: Single = {}): Promise<R[]> {
     const isOnly = this.runner.isUntouched && !this.keepsNothing;
-    const runner = isOnly ? new SingleRunner(this.runner.driver, this.scope.tenant, prepare) : this.runner;
+    const runner = isOnly ? new SingleRunner(this.runner.driver, this.scope.tenant, how) : this.runner;
     return rowsOf(await runner.query(text, parameters, true));
   }
 

@@ -1,5 +1,5 @@
 import { ObjectLiteral } from 'typeorm';
-import { BaseEntity, currentScope, currentUnit } from '@app/database';
+import { BaseEntity, currentScope, currentUnit, Single } from '@app/database';
 import { Problem } from '../problem/problem';
 import { Cursors } from './cursors';
 import { OneQuery, PageQuery } from './list-query';
@@ -37,7 +37,7 @@ export class Reader<E extends BaseEntity> {
   }
 
   async one(id: string, query: OneQuery): Promise<E | undefined> {
-    const [row] = await this.query(this.lists.one(id, query), { prepare: isPlain(query) });
+    const [row] = await this.query(this.lists.one(id, query), { prepare: isPlain(query), share: isPlain(query) });
     return row && this.lists.hydrate<E>(row, query.include);
   }
 
@@ -62,7 +62,7 @@ export class Reader<E extends BaseEntity> {
     return JSON.stringify([currentScope()?.tenant.id, this.lists.table, sort, filter, deleted]);
   }
 
-  private query({ text, parameters }: Statement, how?: { prepare: boolean }): Promise<ObjectLiteral[]> {
+  private query({ text, parameters }: Statement, how?: Single): Promise<ObjectLiteral[]> {
     return currentUnit().single(text, parameters, how);
   }
 }
