@@ -14,6 +14,9 @@ export interface Item {
 
 /** What the metadata of an entity demands of the items that are to be written. */
 export class ItemRules<E extends BaseEntity> {
+  private foundUniqueKeys?: string[][];
+  private foundMandatory?: ColumnMetadata[];
+
   constructor(private readonly writer: BulkWriter<E>) {}
 
   private get metadata() {
@@ -22,7 +25,7 @@ export class ItemRules<E extends BaseEntity> {
 
   /** The properties of each unique constraint. */
   get uniqueKeys(): string[][] {
-    return uniqueKeysOf(this.metadata).map(({ properties }) => properties);
+    return (this.foundUniqueKeys ??= uniqueKeysOf(this.metadata).map(({ properties }) => properties));
   }
 
   item(index: number, values: DeepPartial<E>, id: string): Item {
@@ -64,14 +67,15 @@ export class ItemRules<E extends BaseEntity> {
    * `pointer` says where in an item its key stands, unless under the name of its first property.
    */
   refuseTwins(items: Item[], keys: string[][], pointer?: string): void {
+    if (items.length < 2) return;
     for (const key of keys) {
+      const isUuid = key.map((property) => this.metadata.findColumnWithPropertyName(property)?.type === 'uuid');
       const first = new Map<string, Item>();
       for (const item of items) {
-        const values = key.map((property) => item.row[property]);
+        const values: unknown[] = key.map((property) => item.row[property]);
         if (values.some((value) => value == null)) continue;
-        const spelt = JSON.stringify(
-          values.map((value, place) => (this.isUuid(key[place]) ? String(value).toLowerCase() : value)),
-        );
+        const same = values.map((value, place) => (isUuid[place] ? String(value).toLowerCase() : value));
+        const spelt = same.length === 1 && typeof same[0] === 'string' ? same[0] : JSON.stringify(same);
         const twin = first.get(spelt);
         if (!twin) first.set(spelt, item);
         else {
@@ -86,8 +90,10 @@ export class ItemRules<E extends BaseEntity> {
   /** Sorted so that any two requests take their locks in the same order, and cannot deadlock. */
   inLockOrder(items: Item[]): Item[] {
     const key = [...(this.uniqueKeys[0] ?? []), 'id'];
-    const spelt = new Map(items.map((item) => [item, key.map((property) => String(item.row[property])).join('\0')]));
-    return [...items].sort((a, b) => (spelt.get(a)! < spelt.get(b)! ? -1 : 1));
+    return items
+      .map((item) => ({ item, spelt: key.map((property) => String(item.row[property])).join('\0') }))
+      .sort((a, b) => (a.spelt < b.spelt ? -1 : 1))
+      .map(({ item }) => item);
   }
 
   /** Which of `items` take a key that is taken, or refer to what does not exist. */
@@ -124,14 +130,10 @@ export class ItemRules<E extends BaseEntity> {
   }
 
   private get mandatory(): ColumnMetadata[] {
-    return this.metadata.columns.filter(
+    return (this.foundMandatory ??= this.metadata.columns.filter(
       ({ isNullable, isPrimary, isVersion, isCreateDate, isUpdateDate }) =>
         !(isNullable || isPrimary || isVersion || isCreateDate || isUpdateDate),
-    );
-  }
-
-  private isUuid(property: string): boolean {
-    return this.metadata.findColumnWithPropertyName(property)?.type === 'uuid';
+    ));
   }
 }
 

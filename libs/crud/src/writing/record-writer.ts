@@ -1,6 +1,5 @@
 import { DeepPartial, Repository } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
-import { BaseEntity, BulkWriter, currentUnit, Row } from '@app/database';
+import { BaseEntity, BulkWriter, currentUnit, newId, Row } from '@app/database';
 import { causeOf } from '../problem/database-causes';
 import { Cause, Problem } from '../problem/problem';
 import { Selection } from '../reading/list-query';
@@ -44,7 +43,7 @@ export class RecordWriter<E extends BaseEntity> {
   }
 
   create(values: DeepPartial<E>[], how: How): Promise<Outcome<E>[]> {
-    const items = values.map((value, index) => this.rules.item(index, value, uuidv7()));
+    const items = values.map((value, index) => this.rules.item(index, value, newId()));
     for (const item of items) this.rules.requireAll(item);
     this.rules.refuseTwins(items, this.rules.uniqueKeys);
 
@@ -63,14 +62,17 @@ export class RecordWriter<E extends BaseEntity> {
 
   upsert(values: DeepPartial<E>[], how: How): Promise<Outcome<E>[]> {
     const key = naturalKeyOf(this.repository.target)!;
-    const items = values.map((value, index) => this.rules.item(index, value, uuidv7()));
+    const items = values.map((value, index) => this.rules.item(index, value, newId()));
     for (const item of items) this.rules.requireKey(item, key);
     this.rules.refuseTwins(items, this.rules.uniqueKeys);
 
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
         const isAny = how.ifMatch === '*' || how.ifNoneMatch === '*'; // by which a deleted record is none
-        const found = await this.writer.lockByKey(key, rowsOf(sound), isAny ? 'exclude' : 'include');
+        const found = await this.writer.lockByKey(key, rowsOf(sound), {
+          deleted: isAny ? 'exclude' : 'include',
+          whole: how.representation,
+        });
         const known = new Map(found.map(({ row, place }) => [sound[place], row]));
         const refused = await this.rules.deadReferences(sound, key);
         for (const item of sound) {
@@ -92,7 +94,7 @@ export class RecordWriter<E extends BaseEntity> {
           const before = known.get(item);
           if (!before) return this.outcome(refused.get(item), 'created', item.row.id, inserted.get(item.row.id));
           const after = updated.get(before.id) ?? before;
-          return this.outcome(refused.get(item), 'updated', before.id, how.representation ? after : undefined);
+          return this.outcome(refused.get(item), 'updated', before.id, how.representation ? (after as E) : undefined);
         });
       },
       causes: (sound) => this.rules.causes(sound, []), // which records their other unique values may belong to, only writing tells
@@ -106,7 +108,8 @@ export class RecordWriter<E extends BaseEntity> {
 
     return this.writeAll(items, how, 'write', {
       write: async (sound) => {
-        const known = byId(await this.writer.lockById(idsOf(sound), 'NO KEY UPDATE'));
+        const { representation: whole } = how;
+        const known = byId(await this.writer.lockById(idsOf(sound), 'NO KEY UPDATE', { whole }));
         const refused = await this.rules.deadReferences(sound.filter(({ row }) => known.has(row.id)));
         for (const item of sound) {
           const before = known.get(item.row.id);
@@ -120,8 +123,8 @@ export class RecordWriter<E extends BaseEntity> {
         );
         return sound.map((item) => {
           const { id } = item.row;
-          const row = how.representation ? (updated.get(id) ?? known.get(id)) : undefined;
-          return this.outcome(refused.get(item), 'updated', id, row);
+          const row = whole ? (updated.get(id) ?? known.get(id)) : undefined;
+          return this.outcome(refused.get(item), 'updated', id, row as E);
         });
       },
       causes: (sound) => this.rules.causes(sound, this.rules.uniqueKeys),
@@ -135,7 +138,8 @@ export class RecordWriter<E extends BaseEntity> {
 
     return this.writeAll(items, how, 'delete', {
       write: async (sound) => {
-        const known = byId(await this.writer.lockById(idsOf(sound), 'UPDATE', how.purge ? 'include' : 'exclude'));
+        const deleted = how.purge ? 'include' : 'exclude';
+        const known = byId(await this.writer.lockById(idsOf(sound), 'UPDATE', { deleted }));
         const refused = new Map<Item, Cause[]>();
         for (const item of sound) {
           const before = known.get(item.row.id);
@@ -167,11 +171,11 @@ export class RecordWriter<E extends BaseEntity> {
 
   /** Shows a deleted record again. */
   async restore(id: string, conditions: Conditions): Promise<E> {
-    const [row] = await this.writer.lockById([id], 'NO KEY UPDATE', 'include');
+    const [row] = await this.writer.lockById([id], 'NO KEY UPDATE', { deleted: 'include', whole: true });
     const causes = row ? mismatch(row, conditions) : [this.missing()];
     if (causes.length) throw Problem.of(causes);
     const { deleteDateColumn } = this.sql.metadata;
-    if (!row[deleteDateColumn!.propertyName as keyof E]) return row;
+    if (!row[deleteDateColumn!.propertyName as keyof E]) return row as E;
     return this.refusing('write', () => this.writer.restore(id));
   }
 

@@ -59,11 +59,16 @@ describe.each([
     expect({ ...inserted }).toEqual({ ...found });
 
     await inUnit(async () => {
-      const [byId] = await writer.lockById([found.id], 'UPDATE');
+      const [byId] = await writer.lockById([found.id], 'UPDATE', { whole: true });
       expect({ ...byId }).toEqual({ ...found });
-      const [byKey] = await writer.lockByKey(['label'], [{ id: uuidv7(), label: found.label }]);
+      const [byKey] = await writer.lockByKey(['label'], [{ id: uuidv7(), label: found.label }], { whole: true });
       expect({ ...byKey.row }).toEqual({ ...found });
       expect(byKey.place).toBe(0);
+      const identity = { id: found.id, version: found.version };
+      expect(await writer.lockById([found.id], 'UPDATE')).toEqual([identity]);
+      expect(await writer.lockByKey(['label'], [{ id: uuidv7(), label: found.label }])).toEqual([
+        { row: identity, place: 0 },
+      ]);
     });
 
     const label = `relabelled ${found.id}`;
@@ -126,7 +131,7 @@ describe.each([
     const rows = Array.from({ length: 10_500 }, (_row, index) => row({ whole: index }));
     await inUnit(async () => {
       expect(await writer.insert(rows, false)).toEqual([]);
-      const found = await writer.lockByKey(['label'], rows);
+      const found = await writer.lockByKey(['label'], rows, { whole: true });
       expect(found).toHaveLength(rows.length);
       for (const { place, row } of found) expect(row).toMatchObject({ id: rows[place].id, whole: place });
       expect(await writer.taken(['label'], [row(), { ...row(), label: rows[7].label }])).toEqual([1]);

@@ -5,9 +5,20 @@ import { EntitySql, ORD, Row } from './entity-sql';
 
 const CHUNK = 10_000; // rows a statement: beyond it nothing gets faster, only the parameters larger
 
+/** Which rows are locked, and what is read of them. */
+export interface Lock {
+  /** Whether deleted rows are among them. */
+  deleted?: 'exclude' | 'include';
+  /** Every column, and not only which record a row is and which version of it. */
+  whole?: boolean;
+}
+
+/** A row that was locked, as far as it was read. */
+export type Locked<E extends BaseEntity> = Pick<E, 'id' | 'version'> & Partial<E>;
+
 /** A row that was there already, and the place, from 0, of the given one that has its key. */
-export interface Found<E> {
-  row: E;
+export interface Found<E extends BaseEntity> {
+  row: Locked<E>;
   place: number;
 }
 
@@ -29,12 +40,12 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** Inserts `rows`; gives them back as stored when `returning`, else nothing. */
   insert(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(this.sql.insert, rows, returning ? this.sql.columns : undefined);
+    return this.write(returning ? this.sql.insertReturning : this.sql.insert, rows);
   }
 
   /** Changes what is given of `rows`; gives back those that were changed, whole when `returning`, else their ids. */
   update(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(this.sql.update, rows, returning ? this.sql.columns : 't.id');
+    return this.write(returning ? this.sql.updateReturning : this.sql.updateReturningId, rows);
   }
 
   /** Deletes the rows of `ids` for good; lock them first. */
@@ -57,18 +68,28 @@ export class BulkWriter<E extends BaseEntity> {
   }
 
   /** Those rows of `ids` that exist, locked. */
-  async lockById(ids: string[], ...how: Parameters<EntitySql['lockById']>): Promise<E[]> {
-    return this.hydrated(await currentUnit().manager.query(this.sql.lockById(...how), [ids]));
+  async lockById(ids: string[], strength: 'UPDATE' | 'NO KEY UPDATE', how: Lock = {}): Promise<Locked<E>[]> {
+    const text = this.sql.lockById(strength, this.columnsOf(how), how.deleted);
+    const rows: ObjectLiteral[] = await currentUnit().manager.query(text, [ids]);
+    return rows.map((row) => this.locked(row, how));
   }
 
   /** Those rows that have the same key as one of the given, locked. Where there is none, a deleted one will do, unless excluded. */
-  async lockByKey(key: string[], rows: Row[], deleted: 'exclude' | 'include' = 'include'): Promise<Found<E>[]> {
-    const found = await this.foundBy(this.sql.lockByKey(this.columns(key)), rows);
-    if (!this.isSoftDelete || deleted === 'exclude') return found;
+  async lockByKey(key: string[], rows: Row[], how: Lock = {}): Promise<Found<E>[]> {
+    const columns = this.columns(key);
+    const [given, wanted] = [this.sql.givenOnly(columns), this.columnsOf(how)];
+    const find = async (text: string, rows: Row[]): Promise<Found<E>[]> => {
+      const found = await this.inChunks<Placed & ObjectLiteral>(rows, (chunk) =>
+        currentUnit().manager.query(text, given.parameters(chunk)),
+      );
+      return found.map(({ [ORD]: ord, ...row }) => ({ row: this.locked(row, how), place: ord - 1 }));
+    };
+    const found = await find(this.sql.lockByKey(columns, wanted, given), rows);
+    if (!this.isSoftDelete || how.deleted === 'exclude') return found;
     const places = new Set(found.map(({ place }) => place));
     const missing = rows.flatMap((row, place) => (places.has(place) ? [] : [{ row, place }]));
-    const hidden = await this.foundBy(
-      this.sql.lockDeletedByKey(this.columns(key)),
+    const hidden = await find(
+      this.sql.lockDeletedByKey(columns, wanted, given),
       missing.map(({ row }) => row),
     );
     return [...found, ...hidden.map(({ row, place }) => ({ row, place: missing[place].place }))];
@@ -100,9 +121,12 @@ export class BulkWriter<E extends BaseEntity> {
     return [...places];
   }
 
-  private async foundBy(text: string, rows: Row[]): Promise<Found<E>[]> {
-    const found = await this.inChunks(rows, (chunk) => this.query<Placed & ObjectLiteral>(text, chunk));
-    return found.map(({ [ORD]: ord, ...row }) => ({ row: this.sql.hydrate<E>(row), place: ord - 1 }));
+  private columnsOf({ whole }: Lock): string {
+    return whole ? this.sql.columns : this.sql.identity;
+  }
+
+  private locked(row: ObjectLiteral, { whole }: Lock): Locked<E> {
+    return whole ? this.sql.hydrate(row) : (row as Locked<E>);
   }
 
   private get isSoftDelete(): boolean {
@@ -113,11 +137,10 @@ export class BulkWriter<E extends BaseEntity> {
     return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
   }
 
-  private async write(text: string, rows: Row[], returning: string | undefined): Promise<E[]> {
-    const whole = returning ? `${text} RETURNING ${returning}` : text;
+  private async write(text: string, rows: Row[]): Promise<E[]> {
     const unit = currentUnit();
     const written = await this.inChunks(rows, (chunk) =>
-      unit.write<Partial<Placed> & ObjectLiteral>(whole, [...this.sql.given.parameters(chunk), unit.now]),
+      unit.write<Partial<Placed> & ObjectLiteral>(text, [...this.sql.given.parameters(chunk), unit.now]),
     );
     return this.hydrated(written);
   }

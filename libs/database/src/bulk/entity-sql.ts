@@ -15,12 +15,16 @@ export class EntitySql {
   /** The rows of a call. */
   readonly given: GivenRows;
   readonly insert: string;
-  readonly update: string;
+  readonly insertReturning: string;
+  readonly updateReturning: string;
+  readonly updateReturningId: string;
   readonly delete: string;
   /** Marks rows as deleted at `$2`, or with null as not deleted, at the time `$3`. */
   readonly setDeleted: string;
   /** Every column under its property's name, for SELECT and RETURNING on the table alias `t`. */
   readonly columns: string;
+  /** Which record a row is, and which version of it. */
+  readonly identity = 't.id, t.version';
   readonly table: string;
   readonly written: WrittenColumns;
 
@@ -37,7 +41,10 @@ export class EntitySql {
       .map((column) => `t.${quote(column.databaseName)} AS ${quote(column.propertyName)}`)
       .join(', ');
     this.insert = this.insertFrom(this.given);
-    this.update = this.updateFrom(this.given);
+    this.insertReturning = `${this.insert} RETURNING ${this.columns}`;
+    const update = this.updateFrom(this.given);
+    this.updateReturning = `${update} RETURNING ${this.columns}`;
+    this.updateReturningId = `${update} RETURNING t.id`;
     this.delete = `DELETE FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])`;
     this.setDeleted = `UPDATE ${this.table} AS t
          SET ${this.deletedAt} = $2::timestamptz, updated_at = $3::timestamptz, version = t.version + 1
@@ -67,25 +74,30 @@ export class EntitySql {
   }
 
   /**
-   * Reads the rows of `ids` that exist and locks them in the order of their ids, so that two such calls cannot deadlock.
-   * Deleted ones exist only when asked for.
+   * Reads `columns` of the rows of `ids` that exist and locks them in the order of their ids, so that two such calls cannot
+   * deadlock. Deleted ones exist only when asked for.
    */
-  lockById(strength: 'UPDATE' | 'NO KEY UPDATE', deleted: 'exclude' | 'include' = 'exclude'): string {
+  lockById(strength: 'UPDATE' | 'NO KEY UPDATE', columns: string, deleted: 'exclude' | 'include' = 'exclude'): string {
     const which = deleted === 'exclude' ? this.andLive : '';
-    return `SELECT ${this.columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])${which} ORDER BY t.id FOR ${strength}`;
+    return `SELECT ${columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])${which} ORDER BY t.id FOR ${strength}`;
   }
 
   /** Reads and locks the rows that have the same `key` as one of the source; ORD is that one's place. In the order of `lockById`. */
-  lockByKey(key: ColumnMetadata[], source: Source = this.given): string {
-    return `SELECT ${ord()}, ${this.columns} FROM ${source.from} JOIN ${this.table} AS t ON ${this.sameKey(key, source)}${this.andLive}
+  lockByKey(key: ColumnMetadata[], columns: string, source: Source): string {
+    return `SELECT ${ord()}, ${columns} FROM ${source.from} JOIN ${this.table} AS t ON ${this.sameKey(key, source)}${this.andLive}
              ORDER BY t.id FOR NO KEY UPDATE OF t`;
   }
 
   /** The same of deleted rows, of which several may have one key: the last to be deleted comes last. */
-  lockDeletedByKey(key: ColumnMetadata[]): string {
-    return `SELECT ${ord()}, ${this.columns} FROM ${this.given.from}
-              JOIN ${this.table} AS t ON ${this.sameKey(key, this.given)} AND t.${this.deletedAt} IS NOT NULL
+  lockDeletedByKey(key: ColumnMetadata[], columns: string, source: Source): string {
+    return `SELECT ${ord()}, ${columns} FROM ${source.from}
+              JOIN ${this.table} AS t ON ${this.sameKey(key, source)} AND t.${this.deletedAt} IS NOT NULL
              ORDER BY t.${this.deletedAt}, t.id FOR NO KEY UPDATE OF t`;
+  }
+
+  /** Some columns of the rows of a call, for statements that need no others. */
+  givenOnly(columns: ColumnMetadata[]): GivenRows {
+    return new GivenRows(this.written, columns);
   }
 
   /** The places of the rows whose `key` another row of the table has; a row of the table is the same one if `own` is the same. */

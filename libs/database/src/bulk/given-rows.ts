@@ -3,7 +3,7 @@ import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers';
 import { isEnum, ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
 
-/** Rows that travel as the parameters of the statement: one array a column, or one JSON text. */
+/** Rows, or some columns of them, that travel as the parameters of the statement: one array a column, or one JSON text. */
 export class GivenRows implements Source {
   readonly from: string;
   readonly order = `ORDER BY i.${quote(ORD)}`;
@@ -11,10 +11,13 @@ export class GivenRows implements Source {
   /** unnest takes parallel arrays, whose elements cannot be arrays or objects again: those entities travel as JSON. */
   private readonly asJson: boolean;
 
-  constructor(private readonly columns: WrittenColumns) {
-    this.asJson = columns.all.some((column) => column.isArray || isJson(column));
+  constructor(
+    private readonly columns: WrittenColumns,
+    private readonly which: ColumnMetadata[] = columns.all,
+  ) {
+    this.asJson = which.some((column) => column.isArray || isJson(column));
     this.from = this.asJson ? this.recordset() : this.unnest();
-    this.now = `$${this.asJson ? 2 : columns.all.length + 2}::timestamptz`;
+    this.now = `$${this.asJson ? 2 : which.length + 2}::timestamptz`;
   }
 
   value(column: ColumnMetadata): string {
@@ -32,17 +35,17 @@ export class GivenRows implements Source {
         ),
       ];
     }
-    return [present, ...this.columns.all.map((column) => rows.map((row) => this.columns.prepared(row, column)))];
+    return [present, ...this.which.map((column) => rows.map((row) => this.columns.prepared(row, column)))];
   }
 
   private recordset(): string {
-    const fields = this.columns.all.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
+    const fields = this.which.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
     return `jsonb_to_recordset($1::jsonb) AS i (${quote(ORD)} int, ${quote(PRESENT)} bigint, ${fields.join(', ')})`;
   }
 
   private unnest(): string {
-    const arrays = this.columns.all.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
-    const names = [quote(PRESENT), ...this.columns.names, quote(ORD)];
+    const arrays = this.which.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
+    const names = [PRESENT, ...this.which.map(({ databaseName }) => databaseName), ORD].map(quote);
     return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (${names.join(', ')})`;
   }
 
@@ -54,7 +57,7 @@ export class GivenRows implements Source {
 
   private jsonValues(row: Row): ObjectLiteral {
     return Object.fromEntries(
-      this.columns.all.map((column) => {
+      this.which.map((column) => {
         const stored = isJson(column)
           ? ApplyValueTransformers.transformTo(column.transformer ?? [], row[column.propertyName])
           : this.asText(this.columns.prepared(row, column), column);
