@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
-import { InputPipe, StrictQueryInterceptor } from '@app/crud';
+import { InputPipe, StrictQueryGuard } from '@app/crud';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteTable } from './http/route-table';
 
@@ -16,7 +16,7 @@ export function configure(api: NestFastifyApplication, settings: Settings, logge
   const routes = new RouteTable(api.getHttpAdapter().getInstance());
   placeRoutes(api);
   api.useGlobalPipes(new InputPipe());
-  api.useGlobalInterceptors(new StrictQueryInterceptor());
+  api.useGlobalGuards(new StrictQueryGuard());
   api.useGlobalFilters(new ProblemFilter(logger, api.get(DataSource), routes));
   api.useSecurityHeaders({
     // A page served over http would have its browser ask for scripts by https, which nothing answers.

@@ -5,7 +5,7 @@ export * from './crud.service';
 export * from './documents';
 export * from './input/id.pipe';
 export * from './input/input.pipe';
-export * from './input/strict-query.interceptor';
+export * from './input/strict-query.guard';
 export * from './problem/database-causes';
 export * from './problem/problem';
 export * from './reading/list-fields';

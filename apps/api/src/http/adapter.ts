@@ -5,14 +5,14 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { v7 as uuidv7 } from 'uuid';
 import { Settings } from '@app/config';
 import { FORMATS } from '@app/crud';
+import { newId } from '@app/database';
 import { runWithRequest } from '@app/observability';
 import { problemBody, sendProblem } from './send-problem';
 
 const MALFORMED = JSON.stringify(
-  problemBody({ status: 400, code: 'malformed_request', detail: 'This is not HTTP.' }, '', uuidv7()),
+  problemBody({ status: 400, code: 'malformed_request', detail: 'This is not HTTP.' }, '', newId()),
 );
 
 /** Fastify as the API wants it: its limits, the id of each request, a line in the log for each answer, and problems for errors. */
@@ -25,7 +25,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     return503OnClosing: false, // a connection still open while we stop is served to its end
     http: { requireHostHeader: false }, // Node would refuse without a word; the hook below does with a problem
     routerOptions: { maxParamLength: 500 },
-    genReqId: ({ headers }: IncomingMessage) => wellFormed(headers['x-request-id']) ?? uuidv7(),
+    genReqId: ({ headers }: IncomingMessage) => wellFormed(headers['x-request-id']) ?? newId(),
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(error, request, reply, logger),
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -37,6 +37,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
   });
 
   const fastify = adapter.getInstance();
+  const requests = logger.child({}, { redact: [] }); // all that is in its lines is named below, and none of it secret
   fastify.removeContentTypeParser(['application/json', 'text/plain']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -60,7 +61,7 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
   fastify.addHook('preValidation', (request, _reply, done) => runWithRequest({ requestId: request.id }, done));
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = request.url.startsWith('/health/') ? 'debug' : 'info'; // probes ask every few seconds
-    logger[level](
+    requests[level](
       {
         requestId: request.id,
         method: request.method,

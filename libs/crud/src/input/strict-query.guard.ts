@@ -1,21 +1,20 @@
-import { CallHandler, ExecutionContext, Injectable, NestInterceptor } from '@nestjs/common';
+import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum';
 import type { FastifyRequest } from 'fastify';
-import { Observable } from 'rxjs';
 import { Problem } from '../problem/problem';
 
 /** Refuses query parameters where a handler reads none: whoever asks for `dryRun` must not be written for in earnest. */
 @Injectable()
-export class StrictQueryInterceptor implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+export class StrictQueryGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
     const [unknown] = Object.keys(context.switchToHttp().getRequest<FastifyRequest>().query as object);
     if (unknown !== undefined && !readsQuery(context)) {
       throw Problem.of([
         { status: 400, code: 'unknown_field', pointer: `/${unknown}`, detail: `${unknown} is not a parameter here.` },
       ]);
     }
-    return next.handle();
+    return true;
   }
 }
 

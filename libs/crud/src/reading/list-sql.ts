@@ -20,6 +20,7 @@ interface Key {
 /** The statements that read lists of one entity. Its table is `t` in all of them. */
 export class ListSql {
   private readonly included = new Map<string, Included>();
+  private plainOne?: string;
 
   constructor(private readonly sql: EntitySql) {}
 
@@ -55,15 +56,9 @@ export class ListSql {
 
   /** The record of `id`, with what it refers to; none that is deleted. */
   one(id: string, { fields, include = [] }: Pick<PageQuery, 'fields' | 'include'> = {}): Statement {
-    const related = include.map((name) => this.related(name));
-    const selected = [this.columns(fields, []), ...related.map(({ columns }) => columns)].join(', ');
-    const joins = related.map(({ join }) => join).join(' ');
-    const parameters = new Values();
-    const where = whereAll(this.conditions({ filter: [{ field: 'id', operator: 'eq', values: [id] }] }, parameters));
-    return {
-      text: `SELECT ${selected} FROM ${this.sql.table} AS t ${joins} ${where}`,
-      parameters: parameters.all,
-    };
+    const isPlain = !fields && !include.length;
+    const text = isPlain ? (this.plainOne ??= this.textOfOne(undefined, [])) : this.textOfOne(fields, include);
+    return { text, parameters: [id] };
   }
 
   /** All records of the selection, in no order unless one is given. */
@@ -140,6 +135,14 @@ export class ListSql {
   /** ORDER BY for a list sorted by `sort`. */
   order(sort: Sort[] | undefined): string {
     return orderBy(this.keys(sort));
+  }
+
+  private textOfOne(fields: string[] | undefined, include: string[]): string {
+    const related = include.map((name) => this.related(name));
+    const selected = [this.columns(fields, []), ...related.map(({ columns }) => columns)].join(', ');
+    const joins = related.map(({ join }) => join).join(' ');
+    const where = whereAll(['t.id = $1', ...this.conditions({}, new Values())]);
+    return `SELECT ${selected} FROM ${this.sql.table} AS t ${joins} ${where}`;
   }
 
   /** The id comes last, in the direction of the field before it: so that one index serves a list and its reverse. */
