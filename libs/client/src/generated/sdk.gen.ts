@@ -81,7 +81,11 @@ export class Books extends HeyApiClient {
      * Read a page of Book records
      */
     public readPage<ThrowOnError extends boolean = false>(options?: Options<BooksReadPageData, ThrowOnError>): RequestResult<BooksReadPageResponses, BooksReadPageErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<BooksReadPageResponses, BooksReadPageErrors, ThrowOnError>({ url: '/api/v1/books', ...options });
+        return (options?.client ?? this.client).get<BooksReadPageResponses, BooksReadPageErrors, ThrowOnError>({
+            querySerializer: { parameters: { sort: { array: { explode: false } }, fields: { array: { explode: false } } } },
+            url: '/api/v1/books',
+            ...options
+        });
     }
     
     /**
@@ -123,7 +127,11 @@ export class Books extends HeyApiClient {
      * Read one Book
      */
     public readOne<ThrowOnError extends boolean = false>(options: Options<BooksReadOneData, ThrowOnError>): RequestResult<BooksReadOneResponses, BooksReadOneErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<BooksReadOneResponses, BooksReadOneErrors, ThrowOnError>({ url: '/api/v1/books/{id}', ...options });
+        return (options.client ?? this.client).get<BooksReadOneResponses, BooksReadOneErrors, ThrowOnError>({
+            querySerializer: { parameters: { fields: { array: { explode: false } } } },
+            url: '/api/v1/books/{id}',
+            ...options
+        });
     }
     
     /**
@@ -229,7 +237,11 @@ export class Books extends HeyApiClient {
      * Export Book records as a file
      */
     public exportMany<ThrowOnError extends boolean = false>(options?: Options<BooksExportManyData, ThrowOnError>): RequestResult<BooksExportManyResponses, BooksExportManyErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<BooksExportManyResponses, BooksExportManyErrors, ThrowOnError>({ url: '/api/v1/books/export', ...options });
+        return (options?.client ?? this.client).get<BooksExportManyResponses, BooksExportManyErrors, ThrowOnError>({
+            querySerializer: { parameters: { sort: { array: { explode: false } }, fields: { array: { explode: false } } } },
+            url: '/api/v1/books/export',
+            ...options
+        });
     }
 }
 
@@ -245,7 +257,11 @@ export class Critics extends HeyApiClient {
      * Read a page of Critic records
      */
     public readPage<ThrowOnError extends boolean = false>(options?: Options<CriticsReadPageData, ThrowOnError>): RequestResult<CriticsReadPageResponses, CriticsReadPageErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<CriticsReadPageResponses, CriticsReadPageErrors, ThrowOnError>({ url: '/api/v1/critics', ...options });
+        return (options?.client ?? this.client).get<CriticsReadPageResponses, CriticsReadPageErrors, ThrowOnError>({
+            querySerializer: { parameters: { sort: { array: { explode: false } }, fields: { array: { explode: false } } } },
+            url: '/api/v1/critics',
+            ...options
+        });
     }
     
     /**
@@ -287,7 +303,11 @@ export class Critics extends HeyApiClient {
      * Read one Critic
      */
     public readOne<ThrowOnError extends boolean = false>(options: Options<CriticsReadOneData, ThrowOnError>): RequestResult<CriticsReadOneResponses, CriticsReadOneErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<CriticsReadOneResponses, CriticsReadOneErrors, ThrowOnError>({ url: '/api/v1/critics/{id}', ...options });
+        return (options.client ?? this.client).get<CriticsReadOneResponses, CriticsReadOneErrors, ThrowOnError>({
+            querySerializer: { parameters: { fields: { array: { explode: false } } } },
+            url: '/api/v1/critics/{id}',
+            ...options
+        });
     }
     
     /**
@@ -400,7 +420,11 @@ export class Critics extends HeyApiClient {
      * Export Critic records as a file
      */
     public exportMany<ThrowOnError extends boolean = false>(options?: Options<CriticsExportManyData, ThrowOnError>): RequestResult<CriticsExportManyResponses, CriticsExportManyErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<CriticsExportManyResponses, CriticsExportManyErrors, ThrowOnError>({ url: '/api/v1/critics/export', ...options });
+        return (options?.client ?? this.client).get<CriticsExportManyResponses, CriticsExportManyErrors, ThrowOnError>({
+            querySerializer: { parameters: { sort: { array: { explode: false } }, fields: { array: { explode: false } } } },
+            url: '/api/v1/critics/export',
+            ...options
+        });
     }
 }
 
@@ -416,7 +440,15 @@ export class Reviews extends HeyApiClient {
      * Read a page of Review records
      */
     public readPage<ThrowOnError extends boolean = false>(options?: Options<ReviewsReadPageData, ThrowOnError>): RequestResult<ReviewsReadPageResponses, ReviewsReadPageErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<ReviewsReadPageResponses, ReviewsReadPageErrors, ThrowOnError>({ url: '/api/v1/reviews', ...options });
+        return (options?.client ?? this.client).get<ReviewsReadPageResponses, ReviewsReadPageErrors, ThrowOnError>({
+            querySerializer: { parameters: {
+                    sort: { array: { explode: false } },
+                    fields: { array: { explode: false } },
+                    include: { array: { explode: false } }
+                } },
+            url: '/api/v1/reviews',
+            ...options
+        });
     }
     
     /**
@@ -458,7 +490,11 @@ export class Reviews extends HeyApiClient {
      * Read one Review
      */
     public readOne<ThrowOnError extends boolean = false>(options: Options<ReviewsReadOneData, ThrowOnError>): RequestResult<ReviewsReadOneResponses, ReviewsReadOneErrors, ThrowOnError> {
-        return (options.client ?? this.client).get<ReviewsReadOneResponses, ReviewsReadOneErrors, ThrowOnError>({ url: '/api/v1/reviews/{id}', ...options });
+        return (options.client ?? this.client).get<ReviewsReadOneResponses, ReviewsReadOneErrors, ThrowOnError>({
+            querySerializer: { parameters: { fields: { array: { explode: false } }, include: { array: { explode: false } } } },
+            url: '/api/v1/reviews/{id}',
+            ...options
+        });
     }
     
     /**
@@ -564,7 +600,11 @@ export class Reviews extends HeyApiClient {
      * Export Review records as a file
      */
     public exportMany<ThrowOnError extends boolean = false>(options?: Options<ReviewsExportManyData, ThrowOnError>): RequestResult<ReviewsExportManyResponses, ReviewsExportManyErrors, ThrowOnError> {
-        return (options?.client ?? this.client).get<ReviewsExportManyResponses, ReviewsExportManyErrors, ThrowOnError>({ url: '/api/v1/reviews/export', ...options });
+        return (options?.client ?? this.client).get<ReviewsExportManyResponses, ReviewsExportManyErrors, ThrowOnError>({
+            querySerializer: { parameters: { sort: { array: { explode: false } }, fields: { array: { explode: false } } } },
+            url: '/api/v1/reviews/export',
+            ...options
+        });
     }
 }
 

@@ -1285,13 +1285,13 @@ export type BooksReadPageData = {
          */
         cursor?: string;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, identifier, name, author, releaseYear, averageRating.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'identifier' | '-identifier' | 'name' | '-name' | 'author' | '-author' | 'releaseYear' | '-releaseYear' | 'averageRating' | '-averageRating'>;
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'releaseYear' | 'averageRating' | 'createdAt' | 'updatedAt' | 'identifier' | 'name' | 'author'>;
         /**
          * Whether to count all records: `estimated` costs the same for any number.
          */
@@ -1828,9 +1828,9 @@ export type BooksReadOneData = {
     };
     query?: {
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'releaseYear' | 'averageRating' | 'createdAt' | 'updatedAt' | 'identifier' | 'name' | 'author'>;
     };
     url: '/api/v1/books/{id}';
 };
@@ -2303,13 +2303,13 @@ export type BooksExportManyData = {
          */
         raw?: boolean;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, identifier, name, author, releaseYear, averageRating.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'identifier' | '-identifier' | 'name' | '-name' | 'author' | '-author' | 'releaseYear' | '-releaseYear' | 'averageRating' | '-averageRating'>;
         /**
-         * Only these fields of each record. Separated by commas, of id, version, releaseYear, averageRating, createdAt, updatedAt, identifier, name, author.
+         * Only these fields of each record.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'releaseYear' | 'averageRating' | 'createdAt' | 'updatedAt' | 'identifier' | 'name' | 'author'>;
         /**
          * id is this.
          */
@@ -3048,13 +3048,13 @@ export type CriticsReadPageData = {
          */
         cursor?: string;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, deletedAt, username, name, bio.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'deletedAt' | '-deletedAt' | 'username' | '-username' | 'name' | '-name' | 'bio' | '-bio'>;
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'name' | 'bio' | 'deletedAt' | 'createdAt' | 'updatedAt' | 'username'>;
         /**
          * Whether to count all records: `estimated` costs the same for any number.
          */
@@ -3573,9 +3573,9 @@ export type CriticsReadOneData = {
     };
     query?: {
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'name' | 'bio' | 'deletedAt' | 'createdAt' | 'updatedAt' | 'username'>;
     };
     url: '/api/v1/critics/{id}';
 };
@@ -4097,13 +4097,13 @@ export type CriticsExportManyData = {
          */
         raw?: boolean;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, deletedAt, username, name, bio.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'deletedAt' | '-deletedAt' | 'username' | '-username' | 'name' | '-name' | 'bio' | '-bio'>;
         /**
-         * Only these fields of each record. Separated by commas, of id, version, name, bio, deletedAt, createdAt, updatedAt, username.
+         * Only these fields of each record.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'name' | 'bio' | 'deletedAt' | 'createdAt' | 'updatedAt' | 'username'>;
         /**
          * Whether deleted records are in the list; without: not.
          */
@@ -4796,17 +4796,17 @@ export type ReviewsReadPageData = {
          */
         cursor?: string;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, title, criticId, bookId, rating, body.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'title' | '-title' | 'criticId' | '-criticId' | 'bookId' | '-bookId' | 'rating' | '-rating' | 'body' | '-body'>;
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
         /**
-         * Records it refers to, to be read along with it. Separated by commas, of critic, book.
+         * Records it refers to, to be read along with it.
          */
-        include?: string;
+        include?: Array<'critic' | 'book'>;
         /**
          * Whether to count all records: `estimated` costs the same for any number.
          */
@@ -5293,13 +5293,13 @@ export type ReviewsReadOneData = {
     };
     query?: {
         /**
-         * Only these fields of each record, and its id. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         * Only these fields of each record, and its id.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
         /**
-         * Records it refers to, to be read along with it. Separated by commas, of critic, book.
+         * Records it refers to, to be read along with it.
          */
-        include?: string;
+        include?: Array<'critic' | 'book'>;
     };
     url: '/api/v1/reviews/{id}';
 };
@@ -5772,13 +5772,13 @@ export type ReviewsExportManyData = {
          */
         raw?: boolean;
         /**
-         * Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of id, createdAt, updatedAt, version, title, criticId, bookId, rating, body.
+         * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
-        sort?: string;
+        sort?: Array<'id' | '-id' | 'createdAt' | '-createdAt' | 'updatedAt' | '-updatedAt' | 'version' | '-version' | 'title' | '-title' | 'criticId' | '-criticId' | 'bookId' | '-bookId' | 'rating' | '-rating' | 'body' | '-body'>;
         /**
-         * Only these fields of each record. Separated by commas, of id, version, rating, body, createdAt, updatedAt, title, criticId, bookId.
+         * Only these fields of each record.
          */
-        fields?: string;
+        fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
         /**
          * id is this.
          */

@@ -59,10 +59,17 @@ export const oneParameters = ({ all, include }: ListFields): Parameter[] => [
   ...(include.length ? [names('include', include, 'Records it refers to, to be read along with it.')] : []),
 ];
 
-const sort = ({ sort: fields }: ListFields): Parameter => ({
+const sort = ({ sort: fields, all }: ListFields): Parameter => ({
   name: 'sort',
-  description: `Fields to sort by, separated by commas, "-" for descending; without: createdAt. Of ${fields.join(', ')}.`,
-  schema: { type: 'string', pattern: `^-?(${fields.join('|')})(,-?(${fields.join('|')}))*$`, example: '-createdAt' },
+  description: `Fields to sort by, each after those before it, "-" for descending; without: ${all.includes('createdAt') ? 'createdAt' : 'id'}.`,
+  fallback: all.includes('createdAt') ? undefined : [{ field: 'id', descending: false }], // no order tells what is hidden
+  schema: {
+    type: 'array',
+    items: { type: 'string', enum: fields.flatMap((field) => [field, `-${field}`]) },
+    maxItems: MOST_SORTED,
+    example: fields.slice(-1).map((field) => `-${field}`),
+  },
+  isJoined: true,
   read: ([spelt]) => {
     const sorts = spelt.split(',').map((part): Sort => {
       const descending = part.startsWith('-');
@@ -132,15 +139,17 @@ const text = (name: string, description: string): Parameter => ({
   },
 });
 
-/** Some names of a known set, separated by commas. */
+/** Some names of a known set. */
 const names = (name: string, known: string[], description: string): Parameter => ({
   name,
-  description: `${description} Separated by commas, of ${known.join(', ')}.`,
+  description,
   schema: {
-    type: 'string',
-    pattern: `^(${known.join('|')})(,(${known.join('|')}))*$`,
-    example: known.slice(0, 2).join(','),
+    type: 'array',
+    items: { type: 'string', enum: known },
+    uniqueItems: true,
+    example: known.slice(0, 2),
   },
+  isJoined: true,
   read: ([spelt]) => {
     const chosen = spelt.split(',');
     demandDistinct(name, chosen, known);

@@ -17,7 +17,11 @@ export interface Parameter {
   schema: SchemaObject;
   /** Where the value goes: under its name unless told; `filter` collects conditions. */
   into?: 'filter';
-  /** The value that `texts` spell, of which there are several only if the schema is an array. Throws `Misspelt`. */
+  /** Whether an array comes as one text, separated by commas; else each of its values comes by itself. */
+  isJoined?: boolean;
+  /** Its value where it is not given. */
+  fallback?: unknown;
+  /** The value that `texts` spell, of which there are several only if they are an array's values. Throws `Misspelt`. */
   read(texts: string[]): unknown;
 }
 
@@ -34,13 +38,16 @@ export class Misspelt extends Error {
 /** All parameters a route takes, as a pipe for `@Query()`: an unknown or misspelt one is a 400 that points at it. */
 export class Parameters implements PipeTransform<Record<string, string | string[]>, object> {
   private readonly known: Map<string, Parameter>;
+  private readonly fallbacks: Record<string, unknown>;
 
   constructor(private readonly parameters: Parameter[]) {
     this.known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+    const falling = parameters.filter(({ fallback }) => fallback !== undefined);
+    this.fallbacks = Object.fromEntries(falling.map(({ name, fallback }) => [name, fallback]));
   }
 
   transform(query: Record<string, string | string[]>): object {
-    const values: Record<string, unknown> = {};
+    const values: Record<string, unknown> = { ...this.fallbacks };
     const filter: Condition[] = [];
     const causes: Cause[] = [];
     for (const [name, given] of Object.entries(query)) {
@@ -60,14 +67,14 @@ export class Parameters implements PipeTransform<Record<string, string | string[
   /** Says in the documentation, one by one, what can be asked. */
   documented(): MethodDecorator {
     return applyDecorators(
-      ...this.parameters.map(({ name, description, schema }) => {
+      ...this.parameters.map(({ name, description, schema, isJoined = false }) => {
         const isList = schema.type === 'array';
         return ApiQuery({
           name,
           description,
           required: false,
           schema,
-          ...(isList && { style: 'form', explode: true }),
+          ...(isList && { style: 'form', explode: !isJoined }),
         });
       }),
     );
@@ -76,7 +83,7 @@ export class Parameters implements PipeTransform<Record<string, string | string[
   private read(name: string, texts: string[]): unknown {
     const parameter = this.known.get(name);
     if (!parameter) throw new Misspelt('unknown_field', `${name} is not a parameter here.`);
-    if (texts.length > 1 && parameter.schema.type !== 'array')
+    if (texts.length > 1 && (parameter.schema.type !== 'array' || parameter.isJoined))
       throw new Misspelt('repeated', `${name} is given more than once.`);
     return parameter.read(texts);
   }
