@@ -33,11 +33,12 @@ export class RecordHeadersInterceptor implements NestInterceptor {
     );
   }
 
+  /** By the letters of the request: what is decoded and encoded again may say something else. */
   private linkOn(cursor: string, reply: FastifyReply): void {
-    const { pathname, searchParams: parameters } = new URL(reply.request.url, this.settings.baseUrl);
-    parameters.delete('offset'); // the cursor is past it
-    parameters.set('cursor', cursor);
-    reply.header('Link', `<${this.settings.baseUrl}${pathname}?${parameters.toString()}>; rel="next"`);
+    const [path, query = ''] = reply.request.url.split(/\?(.*)/s);
+    const same = query.split('&').filter((part) => part && !/^(cursor|offset)=/.test(part)); // the cursor is past the offset
+    const parameters = [...same, `cursor=${cursor}`].join('&').replace(/[<>]/g, encodeURIComponent);
+    reply.header('Link', `<${this.settings.baseUrl}${path}?${parameters}>; rel="next"`);
   }
 }
 
