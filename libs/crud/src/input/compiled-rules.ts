@@ -1,5 +1,4 @@
 import { getMetadataStorage, type MetadataStorage } from 'class-validator';
-import { lengthCheckOf } from './compiled-lengths';
 
 /** What one decorator of class-validator demands of one field. */
 export type Demand = ReturnType<MetadataStorage['getTargetValidationMetadatas']>[number];
@@ -18,14 +17,10 @@ export function rulesOf(demand: Demand, targetName: string): Rule[] {
 }
 
 function ruleOf(demand: Demand, targetName: string, constraint: Constraint): Rule {
-  const { name, propertyName: property, constraints, each, validateIf } = demand;
+  const { propertyName: property, constraints, each, validateIf } = demand;
   const validate = validateOf(constraint);
-  const hasLength = lengthCheckOf(name, constraint.instance);
 
-  const ask: Rule = (object, value, item) => validate(item, { targetName, property, object, value, constraints });
-  const one: Rule = hasLength
-    ? (object, value, item) => (typeof item === 'string' && hasLength(item, constraints)) || ask(object, value, item)
-    : ask;
+  const one: Rule = (object, value, item) => validate(item, { targetName, property, object, value, constraints });
   const all: Rule = (object, value) => {
     if (Array.isArray(value)) return value.every((item) => one(object, value, item));
     return !(value instanceof Set || value instanceof Map) && one(object, value, value);
