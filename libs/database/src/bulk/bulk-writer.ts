@@ -1,7 +1,7 @@
 import { ObjectLiteral, Repository } from 'typeorm';
 import { BaseEntity } from '../base.entity';
 import { currentUnit } from '../scope';
-import { EntitySql, ORD, Row } from './entity-sql';
+import { EntitySql, ORD, Row, Writes } from './entity-sql';
 
 const CHUNK = 10_000; // rows a statement: beyond it nothing gets faster, only the parameters larger
 
@@ -40,12 +40,12 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** Inserts `rows`; gives them back as stored when `returning`, else nothing. */
   insert(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(returning ? this.sql.insertReturning : this.sql.insert, rows);
+    return this.write(returning ? 'insertReturning' : 'insert', rows);
   }
 
   /** Changes what is given of `rows`; gives back those that were changed, whole when `returning`, else their ids. */
   update(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(returning ? this.sql.updateReturning : this.sql.updateReturningId, rows);
+    return this.write(returning ? 'updateReturning' : 'update', rows);
   }
 
   /** Deletes the rows of `ids` for good; lock them first. */
@@ -137,10 +137,11 @@ export class BulkWriter<E extends BaseEntity> {
     return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
   }
 
-  private async write(text: string, rows: Row[]): Promise<E[]> {
+  private async write(what: Exclude<keyof Writes, 'given'>, rows: Row[]): Promise<E[]> {
     const unit = currentUnit();
+    const { given, [what]: text } = rows.length === 1 ? this.sql.one : this.sql.many;
     const written = await this.inChunks(rows, (chunk) =>
-      unit.write<Partial<Placed> & ObjectLiteral>(text, [...this.sql.given.parameters(chunk), unit.now]),
+      unit.write<Partial<Placed> & ObjectLiteral>(text, [...given.parameters(chunk), unit.now]),
     );
     return this.hydrated(written);
   }

@@ -2,10 +2,20 @@ import { EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { ForeignKeyMetadata } from 'typeorm/metadata/ForeignKeyMetadata';
-import { GivenRows } from './given-rows';
+import { GivenRow, GivenRows } from './given-rows';
 import { ORD, quote, quoteText, Source, WrittenColumns } from './written-columns';
 
 export { ORD, type Row } from './written-columns';
+
+/** Statements that write given rows, and how those become their parameters. */
+export interface Writes {
+  given: GivenRow | GivenRows;
+  insert: string;
+  insertReturning: string;
+  /** Gives the ids of those it changed. */
+  update: string;
+  updateReturning: string;
+}
 
 /**
  * The statements that write and read one entity, compiled from its metadata. The rows they are about come from a source:
@@ -14,10 +24,9 @@ export { ORD, type Row } from './written-columns';
 export class EntitySql {
   /** The rows of a call. */
   readonly given: GivenRows;
-  readonly insert: string;
-  readonly insertReturning: string;
-  readonly updateReturning: string;
-  readonly updateReturningId: string;
+  /** What writes the rows of a call, and what writes one. */
+  readonly many: Writes;
+  readonly one: Writes;
   readonly delete: string;
   /** Marks rows as deleted at `$2`, or with null as not deleted, at the time `$3`. */
   readonly setDeleted: string;
@@ -40,15 +49,23 @@ export class EntitySql {
     this.columns = metadata.columns
       .map((column) => `t.${quote(column.databaseName)} AS ${quote(column.propertyName)}`)
       .join(', ');
-    this.insert = this.insertFrom(this.given);
-    this.insertReturning = `${this.insert} RETURNING ${this.columns}`;
-    const update = this.updateFrom(this.given);
-    this.updateReturning = `${update} RETURNING ${this.columns}`;
-    this.updateReturningId = `${update} RETURNING t.id`;
+    this.many = this.writesOf(this.given);
+    this.one = this.writesOf(new GivenRow(this.written));
     this.delete = `DELETE FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])`;
     this.setDeleted = `UPDATE ${this.table} AS t
          SET ${this.deletedAt} = $2::timestamptz, updated_at = $3::timestamptz, version = t.version + 1
        WHERE t.id = ANY($1::uuid[])`;
+  }
+
+  private writesOf(given: Writes['given']): Writes {
+    const [insert, update] = [this.insertFrom(given), this.updateFrom(given)];
+    return {
+      given,
+      insert,
+      insertReturning: `${insert} RETURNING ${this.columns}`,
+      update: `${update} RETURNING t.id`,
+      updateReturning: `${update} RETURNING ${this.columns}`,
+    };
   }
 
   insertFrom(source: Source): string {

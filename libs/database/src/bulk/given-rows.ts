@@ -3,6 +3,29 @@ import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { ApplyValueTransformers } from 'typeorm/util/ApplyValueTransformers';
 import { isEnum, ORD, PRESENT, quote, Row, Source, WrittenColumns } from './written-columns';
 
+/** A single row, each of whose values is a parameter of the statement: Postgres is spared the arrays. */
+export class GivenRow implements Source {
+  readonly from: string;
+  readonly order = '';
+  readonly now: string;
+
+  constructor(private readonly columns: WrittenColumns) {
+    const values = columns.all.map((column, index) => `$${index + 2}::${castOf(columns, column)}`);
+    const names = [PRESENT, ...columns.all.map(({ databaseName }) => databaseName), ORD].map(quote);
+    this.from = `(VALUES ($1::bigint, ${values.join(', ')}, 1)) AS i (${names.join(', ')})`;
+    this.now = `$${columns.all.length + 2}::timestamptz`;
+  }
+
+  value(column: ColumnMetadata): string {
+    return valueOf(this.columns, column);
+  }
+
+  /** The parameters that stand for `row`. */
+  parameters([row]: Row[]): unknown[] {
+    return [this.columns.presence(row), ...this.columns.all.map((column) => this.columns.prepared(row, column))];
+  }
+}
+
 /** Rows, or some columns of them, that travel as the parameters of the statement: one array a column, or one JSON text. */
 export class GivenRows implements Source {
   readonly from: string;
@@ -21,8 +44,7 @@ export class GivenRows implements Source {
   }
 
   value(column: ColumnMetadata): string {
-    const value = `i.${quote(column.databaseName)}`;
-    return isEnum(column) ? `${value}::${this.columns.typeOf(column)}` : value;
+    return valueOf(this.columns, column);
   }
 
   /** The parameters that stand for `rows` in every statement over this source. */
@@ -39,20 +61,14 @@ export class GivenRows implements Source {
   }
 
   private recordset(): string {
-    const fields = this.which.map((column) => `${quote(column.databaseName)} ${this.castOf(column)}`);
+    const fields = this.which.map((column) => `${quote(column.databaseName)} ${castOf(this.columns, column)}`);
     return `jsonb_to_recordset($1::jsonb) AS i (${quote(ORD)} int, ${quote(PRESENT)} bigint, ${fields.join(', ')})`;
   }
 
   private unnest(): string {
-    const arrays = this.which.map((column, index) => `$${index + 2}::${this.castOf(column)}[]`);
+    const arrays = this.which.map((column, index) => `$${index + 2}::${castOf(this.columns, column)}[]`);
     const names = [PRESENT, ...this.which.map(({ databaseName }) => databaseName), ORD].map(quote);
     return `unnest($1::bigint[], ${arrays.join(', ')}) WITH ORDINALITY AS i (${names.join(', ')})`;
-  }
-
-  /** Enum values travel as text: the type's name depends on the schema. */
-  private castOf(column: ColumnMetadata): string {
-    if (!isEnum(column)) return this.columns.typeOf(column);
-    return column.isArray ? 'text[]' : 'text';
   }
 
   private jsonValues(row: Row): ObjectLiteral {
@@ -73,6 +89,17 @@ export class GivenRows implements Source {
     const hasZone = this.columns.typeOf(column) !== 'timestamp without time zone';
     return value instanceof Date && !hasZone ? wallClock(value) : value;
   }
+}
+
+function valueOf(columns: WrittenColumns, column: ColumnMetadata): string {
+  const value = `i.${quote(column.databaseName)}`;
+  return isEnum(column) ? `${value}::${columns.typeOf(column)}` : value;
+}
+
+/** Enum values travel as text: the type's name depends on the schema. */
+function castOf(columns: WrittenColumns, column: ColumnMetadata): string {
+  if (!isEnum(column)) return columns.typeOf(column);
+  return column.isArray ? 'text[]' : 'text';
 }
 
 const isJson = ({ type }: ColumnMetadata): boolean => type === 'json' || type === 'jsonb';
