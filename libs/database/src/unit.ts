@@ -19,7 +19,8 @@ const ATTEMPTS = 3; // of what Postgres ended for the sake of another transactio
 export class Unit {
   /** The instant of everything this unit creates or changes. */
   readonly now = new Date();
-  private runner: LateRunner;
+  private made?: LateRunner;
+  private isOver = false;
   private keepsNothing = false;
   private willWriteOnce = false;
   private answer?: Readable;
@@ -27,9 +28,7 @@ export class Unit {
   constructor(
     private readonly dataSource: DataSource,
     private readonly scope: Scope,
-  ) {
-    this.runner = this.newRunner();
-  }
+  ) {}
 
   get manager(): EntityManager {
     return this.runner.manager;
@@ -44,7 +43,7 @@ export class Unit {
   async attempt<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await (this.runner.hasBegun ? this.insideSavepoint(work) : this.fromTheStart(work));
+        return await (this.made?.hasBegun ? this.insideSavepoint(work) : this.fromTheStart(work));
       } catch (error) {
         if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
       }
@@ -54,7 +53,8 @@ export class Unit {
   /** Undoes what the unit did and gives its connection back; its next statement begins anew. */
   async startOver(): Promise<void> {
     await this.rollBack();
-    this.runner = this.newRunner();
+    this.made = undefined;
+    this.isOver = false;
   }
 
   /**
@@ -63,8 +63,9 @@ export class Unit {
    * the transaction; in one that has begun, and in a dry run, it is a statement like any other.
    */
   async single<R>(text: string, parameters: unknown[] = [], how: Single = {}): Promise<R[]> {
-    const isOnly = this.runner.isUntouched && !this.keepsNothing;
-    const runner = isOnly ? new SingleRunner(this.runner.driver, this.scope.tenant, how) : this.runner;
+    const isOnly = !this.isOver && !this.keepsNothing && (this.made?.isUntouched ?? true);
+    const driver = this.dataSource.driver as PostgresDriver;
+    const runner = isOnly ? new SingleRunner(driver, this.scope.tenant, how) : this.runner;
     return rowsOf(await runner.query(text, parameters, true));
   }
 
@@ -125,9 +126,10 @@ export class Unit {
 
   private async commit(): Promise<void> {
     if (this.keepsNothing) return this.rollBack();
+    this.isOver = true;
     try {
-      await this.runner.commitAll();
-      await this.runner.release();
+      await this.made?.commitAll();
+      await this.made?.release();
     } catch (error) {
       await this.rollBack();
       throw error;
@@ -136,14 +138,18 @@ export class Unit {
 
   /** Never throws: a connection too broken to roll back has nothing left to undo. */
   private async rollBack(waits = true): Promise<void> {
-    this.runner.refuseMore();
-    await this.runner.rollBackAll(waits).catch(() => undefined);
-    await this.runner.release();
+    this.isOver = true;
+    this.made?.refuseMore();
+    await this.made?.rollBackAll(waits).catch(() => undefined);
+    await this.made?.release();
   }
 
-  private newRunner(): LateRunner {
-    const runner = new LateRunner(this.dataSource.driver as PostgresDriver, 'master');
-    return Object.assign(runner, { manager: this.dataSource.createEntityManager(runner) });
+  /** Made at its first use: a unit of single statements needs none. */
+  private get runner(): LateRunner {
+    if (this.made) return this.made;
+    const made = new LateRunner(this.dataSource.driver as PostgresDriver, 'master');
+    if (this.isOver) made.refuseMore();
+    return (this.made = Object.assign(made, { manager: this.dataSource.createEntityManager(made) }));
   }
 
   private async insideSavepoint<T>(work: () => Promise<T>): Promise<T> {
@@ -163,7 +169,7 @@ export class Unit {
     try {
       return await work();
     } catch (error) {
-      await this.runner.rollBackAll().catch(() => undefined);
+      await this.made?.rollBackAll().catch(() => undefined);
       throw error;
     }
   }
