@@ -1,6 +1,7 @@
 import { BadRequestException, UnsupportedMediaTypeException } from '@nestjs/common';
+import type { SecurityRequestHook } from '@nestjs/common/internal';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -15,9 +16,19 @@ const MALFORMED = JSON.stringify(
   problemBody({ status: 400, code: 'malformed_request', detail: 'This is not HTTP.' }, '', newId()),
 );
 
+/** Nest would write its security headers to Node's response, one by one; as Fastify's own they leave with all others. */
+class Adapter extends FastifyAdapter {
+  override registerSecurityHook(hook: SecurityRequestHook<FastifyRequest>): void {
+    this.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
+      const setHeader = (name: string, value: string) => reply.header(name, value);
+      done(hook(request, { setHeader, removeHeader: (name) => reply.removeHeader(name) }));
+    });
+  }
+}
+
 /** Fastify as the API wants it: its limits, the id of each request, a line in the log for each answer, and problems for errors. */
 export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAdapter {
-  const adapter = new FastifyAdapter({
+  const adapter = new Adapter({
     skipMiddie: true, // we use no Express middleware, and every request would pay for the door to it
     bodyLimit: settings.bodyLimitBytes,
     trustProxy: settings.trustProxy.length ? settings.trustProxy : false,
