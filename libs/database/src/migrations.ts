@@ -69,10 +69,31 @@ export const newestMigration = ({ migrations }: MigrationSet): number =>
 
 /** A data source that changes `schema` by the migrations of `kind`, as the owner of all schemas. Not connected yet. */
 export const migrationDataSource = (database: Database, kind: keyof MigrationSets, schema: string): DataSource =>
-  new InstalledDataSource(
+  new MigrationDataSource(
     { ...migrationOptions(database, kind, schema), logger: silentTypeOrmLogger },
     database.names.prefix,
   );
+
+/**
+ * What is built CONCURRENTLY waits for older transactions, such as a long export, and makes nobody wait meanwhile; giving
+ * up would leave half an index behind, which stands in the way of the next attempt.
+ */
+class MigrationDataSource extends InstalledDataSource {
+  override createQueryRunner(...args: Parameters<DataSource['createQueryRunner']>): QueryRunner {
+    const runner = super.createQueryRunner(...args);
+    const query = runner.query.bind(runner) as (text: string, ...rest: unknown[]) => Promise<any>;
+    runner.query = async (text: string, ...rest: unknown[]) => {
+      if (!/\bCONCURRENTLY\b/i.test(text)) return query(text, ...rest);
+      await query('SET lock_timeout = 0');
+      try {
+        return await query(text, ...rest);
+      } finally {
+        await query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
+      }
+    };
+    return runner;
+  }
+}
 
 /** Such a data source, connected, for as long as `work` runs. */
 export async function withDataSource<T>(
