@@ -275,6 +275,13 @@ describe('A prepared single statement', () => {
     expect(names.slice(1)).toEqual(Array.from({ length: 199 }, (_name, index) => `SELECT ${index + 51} AS n`));
   });
 
+  it('is not taken for lost where Postgres refused it', async () => {
+    const door1 = await door();
+    for (let times = 1; times <= 3; times++) await fault(single(door1, a, 'SELECT * FROM gone', [], PREPARE));
+    for (let times = 1; times <= 2; times++) await single(door1, a, WHERE, [], PREPARE);
+    expect(await prepared(door1)).toEqual([expect.stringMatching('set_config'), WHERE]);
+  });
+
   it('is none unless it was asked for', async () => {
     const door1 = await door();
     await single(door1, a, 'SELECT 1');
