@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import { DataSource } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
 import { BaseEntity, currentUnit, withAdmin } from '@app/database';
 import { CrudService, PageQuery } from '@app/crud';
@@ -184,5 +187,22 @@ describe('a list', () => {
       await currentUnit().manager.query(estimate.text, estimate.parameters as unknown[]);
       expect(await currentUnit().manager.query(read)).toEqual(before);
     });
+  });
+});
+
+describe.each([
+  ['books', BooksService],
+  ['critics', CriticsService],
+  ['reviews', ReviewsService],
+])('Reads of one of %s each', (_name, Service) => {
+  it('share a connection', async () => {
+    const service: CrudService<BaseEntity> = api.app.get(Service, { strict: false });
+    const read = (n: number) => api.inTenant(() => service.readOne(idOf(n)));
+    await read(0);
+    const { master } = api.app.get(DataSource).driver as PostgresDriver;
+    const connect = jest.spyOn(master as Pool, 'connect');
+    const records = await Promise.all(Array.from({ length: 20 }, (_record, n) => read(n)));
+    expect(records.map(({ id }) => id)).toEqual(records.map((_record, n) => idOf(n)));
+    expect(connect).toHaveBeenCalledTimes(1);
   });
 });

@@ -37,7 +37,8 @@ export class Reader<E extends BaseEntity> {
   }
 
   async one(id: string, query: OneQuery): Promise<E | undefined> {
-    const [row] = await this.query(this.lists.one(id, query), { prepare: isPlain(query), share: isPlain(query) });
+    const isUsual = isPlain(query);
+    const [row] = await this.query(this.lists.one(id, query), { prepare: isUsual, share: isUsual });
     return row && this.lists.hydrate<E>(row, query.include);
   }
 
