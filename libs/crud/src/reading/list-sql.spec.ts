@@ -149,26 +149,26 @@ describe('page()', () => {
 });
 
 describe('conditions()', () => {
-  it.each<[field: string, operator: string, texts: string[], meant: (value: any) => boolean]>([
-    ['instant', 'eq', ['2026-11-22T12:00:00.123451Z'], (value) => value.endsWith('.123451+00')],
-    ['instant', 'gt', ['2026-11-22T17:30:00.123455+05:30'], (value) => value.endsWith('.123456+00')],
+  it.each<[field: string, operator: string, texts: string[], meant: (value: string | null) => unknown]>([
+    ['instant', 'eq', ['2026-11-22T12:00:00.123451Z'], (value) => value?.endsWith('.123451+00')],
+    ['instant', 'gt', ['2026-11-22T17:30:00.123455+05:30'], (value) => value?.endsWith('.123456+00')],
     ['moment', 'null', ['true'], (value) => value === null],
     ['decimal', 'eq', ['12345678901234567890.0'], (value) => Number(value?.split('.')[1]) === 0],
     ['decimal', 'gt', ['12345678901234567890'], (value) => Number(value?.split('.')[1]) > 0],
-    ['large', 'nin', ['9007199254740993', '9007199254740994'], (value) => !/9[34]$/.test(value)],
-    ['large', 'lte', ['9007199254740994'], (value) => /9[34]$/.test(value)],
-    ['float', 'in', ['0.1', '2e-1'], (value) => ['0.1', '0.2'].includes(value)],
+    ['large', 'nin', ['9007199254740993', '9007199254740994'], (value) => !/9[34]$/.test(value!)],
+    ['large', 'lte', ['9007199254740994'], (value) => /9[34]$/.test(value!)],
+    ['float', 'in', ['0.1', '2e-1'], (value) => ['0.1', '0.2'].includes(value!)],
     ['single', 'eq', ['0.1'], (value) => value === '0.1'],
-    ['single', 'between', ['.1', '.2'], (value) => ['0.1', '0.2'].includes(value)],
+    ['single', 'between', ['.1', '.2'], (value) => ['0.1', '0.2'].includes(value!)],
     ['flag', 'eq', ['false'], (value) => value === 'false'],
     ['flag', 'ne', ['false'], (value) => value !== 'false'],
     ['flag', 'nin', ['true', 'false'], (value) => value === null],
-    ['day', 'between', ['2024-02-29', '2024-03-01'], (value) => ['2024-02-29', '2024-03-01'].includes(value)],
+    ['day', 'between', ['2024-02-29', '2024-03-01'], (value) => ['2024-02-29', '2024-03-01'].includes(value!)],
     ['mood', 'in', ['sad', 'happy'], (value) => value !== null],
     ['mood', 'ne', ['sad'], (value) => value !== 'sad'],
     ['fixed', 'eq', ['a'], (value) => value === 'a'],
     ['label', 'eq', [''], (value) => value === ''],
-    ['label', 'in', ['"\\\t', 'é'], (value) => ['"\\\t', 'é'].includes(value)],
+    ['label', 'in', ['"\\\t', 'é'], (value) => ['"\\\t', 'é'].includes(value!)],
   ])('of %s %s %j select what they mean', async (field, operator, texts, meant) => {
     const query = parameters.transform({ [`filter[${field}][${operator}]`]: texts }) as PageQuery;
     const rows: { id: string; value: string | null }[] = await dataSource.query(
