@@ -88,7 +88,7 @@ class MigrationDataSource extends InstalledDataSource {
       try {
         return await query(text, ...rest);
       } finally {
-        await query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
+        await query('RESET lock_timeout');
       }
     };
     return runner;
