@@ -5,7 +5,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
 import { BaseEntity, currentUnit, withAdmin } from '@app/database';
 import { CrudService, PageQuery } from '@app/crud';
-import { BooksService, CriticsService, ReviewsService } from '@app/domain';
+import { aBook, BooksService, CriticsService, ReviewsService } from '@app/domain';
 import { startApi, TestApi } from '@app/testing';
 import { books, critics, reviews, Values } from './models';
 
@@ -55,7 +55,7 @@ async function sentBy(request: () => PromiseLike<unknown>): Promise<Sent[]> {
   await request();
   const sent = query.mock.calls.map(([text, parameters = []]): Sent => ({ text, parameters }));
   query.mockRestore();
-  return sent.filter(({ text }) => /^(SELECT|EXPLAIN)\b/.test(text) && !text.includes('platform'));
+  return sent.filter(({ text }) => /^(SELECT|EXPLAIN|INSERT|UPDATE)\b/.test(text) && !text.includes('platform'));
 }
 
 const explain = ({ text, parameters }: Sent): Promise<Plan> =>
@@ -187,6 +187,29 @@ describe('a list', () => {
       await currentUnit().manager.query(estimate.text, estimate.parameters as unknown[]);
       expect(await currentUnit().manager.query(read)).toEqual(before);
     });
+  });
+});
+
+describe('an upsert of books', () => {
+  const upsert = (items: object[]) => sentBy(() => api.http.put(`${books.path}/bulk`).send(items).expect(200));
+  const verbsOf = (sent: Sent[]) => sent.map(({ text }) => text.split(' ')[0]);
+  const known = Array.from({ length: 10 }, () => aBook());
+
+  it('that are given whole takes one statement, and another to find those it did not change', async () => {
+    await api.http.post(`${books.path}/bulk`).send(known).expect(201);
+    expect(verbsOf(await upsert([...known.map((book) => ({ ...book, name: 'Renamed' })), aBook()]))).toEqual([
+      'INSERT',
+    ]);
+    expect(verbsOf(await upsert([...known.map((book) => ({ ...book, name: 'Renamed' })), aBook()]))).toEqual([
+      'INSERT',
+      'SELECT',
+    ]);
+  });
+
+  it('that give different things looks first', async () => {
+    const [first, ...others] = known.map(({ identifier }) => ({ identifier, name: 'Once more' }));
+    expect(verbsOf(await upsert([first, ...others]))).toEqual(['SELECT', 'UPDATE']);
+    expect(verbsOf(await upsert([{ ...first, author: 'Someone' }, aBook()]))).toEqual(['SELECT', 'INSERT', 'UPDATE']);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject } from '@nestjs/common';
 import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
-import { BaseEntity } from '@app/database';
+import { BaseEntity, naturalKeyOf } from '@app/database';
 import { Problem } from './problem/problem';
 import { Cursors } from './reading/cursors';
 import { ExportQuery, OneQuery, PageQuery, Selection } from './reading/list-query';
@@ -10,7 +10,6 @@ import { Page, Reader } from './reading/reader';
 import { Exporter, HowExport } from './transfer/exporter';
 import { HowImport, Importer, ImportLine, ImportReport } from './transfer/importer';
 import { Conditions } from './writing/conditions';
-import { naturalKeyOf } from './writing/natural-key';
 import { byId, Change, How, HowMatching, RecordWriter } from './writing/record-writer';
 import { isRefused, Outcome, Written } from './writing/write-each';
 

@@ -8,6 +8,7 @@ export * from './migration-lock';
 export * from './embedded-postgres';
 export * from './extensions';
 export * from './names';
+export * from './natural-key';
 export * from './new-id';
 export * from './roles';
 export { currentScope, currentUnit, NoTenantInScope, type Scope } from './scope';

@@ -1,6 +1,5 @@
 import { EntityMetadata } from 'typeorm';
-import { isDataError, postgresError, PostgresError } from '@app/database';
-import { uniqueKeysOf } from '../writing/natural-key';
+import { isDataError, postgresError, PostgresError, uniqueKeysOf } from '@app/database';
 import { Cause } from './problem';
 
 export const taken = (properties: string[], base = ''): Cause => ({

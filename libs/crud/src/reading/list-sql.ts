@@ -73,7 +73,7 @@ export class ListSql {
   delete(selection: Selection, now: Date): Statement {
     const parameters = new Values();
     const where = whereAll(this.conditions(selection, parameters));
-    const doomed = `WITH doomed AS (SELECT t.id FROM ${this.sql.table} AS t ${where} ORDER BY t.id FOR UPDATE)`;
+    const doomed = `WITH doomed AS (SELECT t.id FROM ${this.sql.table} AS t ${where} ORDER BY ${this.sql.lockOrder} FOR UPDATE)`;
     const { deleteDateColumn } = this.metadata;
     if (!deleteDateColumn)
       return {

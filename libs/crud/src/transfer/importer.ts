@@ -9,10 +9,10 @@ import {
   postgresError,
   StagedRow,
   Staging,
+  uniqueKeysOf,
 } from '@app/database';
 import { dangling, invalidValue, required, taken } from '../problem/database-causes';
 import { Cause } from '../problem/problem';
-import { uniqueKeysOf } from '../writing/natural-key';
 import { FaultyLines, ImportError } from './faulty-lines';
 
 /** A line of a file with the values of a record, or what keeps it from having any. */

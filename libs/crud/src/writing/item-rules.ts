@@ -1,9 +1,8 @@
-import { DeepPartial } from 'typeorm';
+import { DeepPartial, ObjectLiteral } from 'typeorm';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
-import { BaseEntity, BulkWriter, Row } from '@app/database';
+import { BaseEntity, BulkWriter, naturalKeyOf, Row, uniqueKeysOf } from '@app/database';
 import { dangling, required, stillReferenced, taken } from '../problem/database-causes';
 import { Cause } from '../problem/problem';
-import { uniqueKeysOf } from './natural-key';
 
 /** One item of a write: its place in the request, the row it asks for, and what is already known to be wrong with it. */
 export interface Item {
@@ -63,19 +62,36 @@ export class ItemRules<E extends BaseEntity> {
   }
 
   /**
+   * Whether one statement can upsert `items` by `key`: they give the same values, more than the key and enough for new
+   * records; there is nothing to look up first, neither a deleted record to revive nor a reference to one to refuse; and
+   * what Postgres takes for the same key is spelt the same.
+   */
+  fitOneStatement(items: Item[], key: string[]): boolean {
+    const others = this.metadata.foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
+    const isExact = key.map((property) => this.column(property)).every(isSpeltOneWay);
+    if (!isExact || [this.metadata, ...others].some(({ deleteDateColumn }) => deleteDateColumn)) return false;
+    const { written } = this.writer.sql;
+    const given = written.all.filter(({ propertyName }) => items[0].row[propertyName] !== undefined);
+    const presence = written.presence(items[0].row);
+    return (
+      given.length > key.length + 1 && // and the id
+      items.every(({ row }) => written.presence(row) === presence) &&
+      !this.lacking(items[0]).length
+    );
+  }
+
+  /**
    * Two items of one request with the same key contradict each other: neither is written, each names the other.
    * `pointer` says where in an item its key stands, unless under the name of its first property.
    */
   refuseTwins(items: Item[], keys: string[][], pointer?: string): void {
     if (items.length < 2) return;
     for (const key of keys) {
-      const isUuid = key.map((property) => this.metadata.findColumnWithPropertyName(property)?.type === 'uuid');
+      const spell = this.spelling(key);
       const first = new Map<string, Item>();
       for (const item of items) {
-        const values: unknown[] = key.map((property) => item.row[property]);
-        if (values.some((value) => value == null)) continue;
-        const same = values.map((value, place) => (isUuid[place] ? String(value).toLowerCase() : value));
-        const spelt = same.length === 1 && typeof same[0] === 'string' ? same[0] : JSON.stringify(same);
+        const spelt = spell(item.row);
+        if (spelt === undefined) continue;
         const twin = first.get(spelt);
         if (!twin) first.set(spelt, item);
         else {
@@ -87,11 +103,27 @@ export class ItemRules<E extends BaseEntity> {
     }
   }
 
-  /** Sorted so that any two requests take their locks in the same order, and cannot deadlock. */
+  /** Spells the values that a row has for `key`, so that the same ones are spelt the same; undefined where one is missing. */
+  spelling(key: string[]): (row: ObjectLiteral) => string | undefined {
+    const isUuid = key.map((property) => this.column(property).type === 'uuid');
+    return (row) => {
+      const values: unknown[] = key.map((property) => row[property]);
+      if (values.some((value) => value == null)) return undefined;
+      const same = values.map((value, place) => (isUuid[place] ? String(value).toLowerCase() : value));
+      return same.length === 1 && typeof same[0] === 'string' ? same[0] : JSON.stringify(same);
+    };
+  }
+
+  /** Sorted so that any two requests take their locks in the same order, which is that of all statements that lock. */
   inLockOrder(items: Item[]): Item[] {
-    const key = [...(this.uniqueKeys[0] ?? []), 'id'];
+    const key = naturalKeyOf(this.metadata.target) ?? [];
+    const isUuid = key.map((property) => this.column(property).type === 'uuid');
+    const spell = ({ row }: Item) => [
+      ...key.map((property, place) => (isUuid[place] ? String(row[property]).toLowerCase() : row[property])),
+      row.id,
+    ];
     return items
-      .map((item) => ({ item, spelt: key.map((property) => String(item.row[property])).join('\0') }))
+      .map((item) => ({ item, spelt: spell(item).join('\0') }))
       .sort((a, b) => (a.spelt < b.spelt ? -1 : 1))
       .map(({ item }) => item);
   }
@@ -129,6 +161,10 @@ export class ItemRules<E extends BaseEntity> {
     return new Map(places.map((place) => [items[place], [stillReferenced()]]));
   }
 
+  private column(property: string): ColumnMetadata {
+    return this.metadata.findColumnWithPropertyName(property)!;
+  }
+
   private get mandatory(): ColumnMetadata[] {
     return (this.foundMandatory ??= this.metadata.columns.filter(
       ({ isNullable, isPrimary, isVersion, isCreateDate, isUpdateDate }) =>
@@ -136,6 +172,14 @@ export class ItemRules<E extends BaseEntity> {
     ));
   }
 }
+
+/** Whether two values of `column` are the same to Postgres exactly when they are to JavaScript, but for the case of uuids. */
+const isSpeltOneWay = ({ type, collation, transformer }: ColumnMetadata): boolean =>
+  ['text', 'varchar', 'character varying', 'uuid', 'int', 'integer', 'smallint', Number, String].includes(
+    type as string,
+  ) &&
+  !collation &&
+  !transformer;
 
 const duplicateOf = (index: number, key: string[], pointer = `/${key[0]}`): Cause => ({
   status: 422,

@@ -1,12 +1,11 @@
 import { DeepPartial, Repository } from 'typeorm';
-import { BaseEntity, BulkWriter, currentUnit, newId, Row } from '@app/database';
+import { BaseEntity, BulkWriter, currentUnit, Locked, newId, Row, naturalKeyOf } from '@app/database';
 import { causeOf } from '../problem/database-causes';
 import { Cause, Problem } from '../problem/problem';
 import { Selection } from '../reading/list-query';
 import { ListSql } from '../reading/list-sql';
 import { Conditions, etagOf, gone, mismatch } from './conditions';
 import { Item, ItemRules } from './item-rules';
-import { naturalKeyOf } from './natural-key';
 import { isRefused, Outcome, Verb, writeEach } from './write-each';
 
 /** Any change to any record: its id, what to change, and the version it must still have, if that matters. */
@@ -66,37 +65,12 @@ export class RecordWriter<E extends BaseEntity> {
     for (const item of items) this.rules.requireKey(item, key);
     this.rules.refuseTwins(items, this.rules.uniqueKeys);
 
+    const isConditional = how.ifMatch !== undefined || how.ifNoneMatch !== undefined;
     return this.writeAll(items, how, 'write', {
-      write: async (sound) => {
-        const isAny = how.ifMatch === '*' || how.ifNoneMatch === '*'; // by which a deleted record is none
-        const found = await this.writer.lockByKey(key, rowsOf(sound), {
-          deleted: isAny ? 'exclude' : 'include',
-          whole: how.representation,
-        });
-        const known = new Map(found.map(({ row, place }) => [sound[place], row]));
-        const refused = await this.rules.deadReferences(sound, key);
-        for (const item of sound) {
-          const before = known.get(item);
-          const absent = how.ifMatch ? [gone()] : this.rules.lacking(item);
-          note(refused, item, before ? mismatch(before, how) : absent);
-        }
-        const accepted = sound.filter((item) => !refused.has(item));
-        const changed = accepted.filter((item) => known.has(item));
-        const inserted = await this.insert(
-          accepted.filter((item) => !known.has(item)),
-          how,
-        );
-        const updated = await this.update(
-          changed.map((item) => ({ ...item, row: { ...item.row, id: known.get(item)!.id } })),
-          how,
-        );
-        return sound.map((item) => {
-          const before = known.get(item);
-          if (!before) return this.outcome(refused.get(item), 'created', item.row.id, inserted.get(item.row.id));
-          const after = updated.get(before.id) ?? before;
-          return this.outcome(refused.get(item), 'updated', before.id, how.representation ? (after as E) : undefined);
-        });
-      },
+      write: (sound) =>
+        !isConditional && this.rules.fitOneStatement(sound, key)
+          ? this.upsertAtOnce(sound, key, how)
+          : this.upsertInSteps(sound, key, how),
       causes: (sound) => this.rules.causes(sound, []), // which records their other unique values may belong to, only writing tells
     });
   }
@@ -181,6 +155,52 @@ export class RecordWriter<E extends BaseEntity> {
 
   missing(): Cause {
     return { status: 404, code: 'not_found', pointer: '', detail: `${this.repository.metadata.name} does not exist.` };
+  }
+
+  private async upsertAtOnce(items: Item[], key: string[], { representation = false }: How): Promise<Outcome<E>[]> {
+    const spell = this.rules.spelling(key);
+    const written = await this.writer.upsert(key, rowsOf(items), representation);
+    const rows = new Map<string | undefined, Locked<E>>(written.map((row) => [spell(row), row]));
+    const unchanged = items.filter(({ row }) => !rows.has(spell(row)));
+    for (const { row, place } of await this.writer.lockByKey(key, rowsOf(unchanged), { whole: representation }))
+      rows.set(spell(unchanged[place].row), row);
+    return items.map((item) => {
+      const row = rows.get(spell(item.row))!;
+      const status = row.id === item.row.id ? 'created' : 'updated';
+      return this.outcome(undefined, status, row.id, representation ? (row as E) : undefined);
+    });
+  }
+
+  /** Looks first which records there are: what an item omits, it may only omit where there is one. */
+  private async upsertInSteps(sound: Item[], key: string[], how: How): Promise<Outcome<E>[]> {
+    const isAny = how.ifMatch === '*' || how.ifNoneMatch === '*'; // by which a deleted record is none
+    const found = await this.writer.lockByKey(key, rowsOf(sound), {
+      deleted: isAny ? 'exclude' : 'include',
+      whole: how.representation,
+    });
+    const known = new Map(found.map(({ row, place }) => [sound[place], row]));
+    const refused = await this.rules.deadReferences(sound, key);
+    for (const item of sound) {
+      const before = known.get(item);
+      const absent = how.ifMatch ? [gone()] : this.rules.lacking(item);
+      note(refused, item, before ? mismatch(before, how) : absent);
+    }
+    const accepted = sound.filter((item) => !refused.has(item));
+    const changed = accepted.filter((item) => known.has(item));
+    const inserted = await this.insert(
+      accepted.filter((item) => !known.has(item)),
+      how,
+    );
+    const updated = await this.update(
+      changed.map((item) => ({ ...item, row: { ...item.row, id: known.get(item)!.id } })),
+      how,
+    );
+    return sound.map((item) => {
+      const before = known.get(item);
+      if (!before) return this.outcome(refused.get(item), 'created', item.row.id, inserted.get(item.row.id));
+      const after = updated.get(before.id) ?? before;
+      return this.outcome(refused.get(item), 'updated', before.id, how.representation ? (after as E) : undefined);
+    });
   }
 
   private async insert(items: Item[], { representation = false }: How): Promise<Map<string, E>> {

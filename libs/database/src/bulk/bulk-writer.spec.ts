@@ -85,6 +85,21 @@ describe.each([
     expect(await read(given.id)).toEqual(before);
   });
 
+  it.each(CASES)('upserts %s: inserts it, sees that it is there, and writes it over another', async (_what, values) => {
+    const given = row(values);
+    const upsert = (...rows: Row[]) => inUnit(() => writer.upsert(['label'], rows, true));
+    const changes = { flag: true, ...values };
+    const [inserted] = await upsert({ ...given, ...changes });
+    expect({ ...inserted }).toEqual({ ...(await read(given.id)) });
+    expect(await upsert({ ...given, ...changes, id: uuidv7() })).toEqual([]);
+    expect({ ...(await read(given.id)) }).toEqual({ ...inserted });
+
+    const [other] = await insert(row());
+    const [changed] = await upsert({ ...given, ...changes, id: uuidv7(), label: other.label });
+    expect({ ...changed }).toEqual({ ...(await read(other.id)) });
+    expect(business(changed)).toEqual(business(await saved(changes)));
+  });
+
   it('fills what is omitted with the default, and stores null where null is given', async () => {
     const [omitted] = await insert(row({ whole: null }));
     expect(omitted).toMatchObject({

@@ -1,9 +1,11 @@
+import { setImmediate as eventLoop } from 'node:timers/promises';
 import { ObjectLiteral, Repository } from 'typeorm';
 import { BaseEntity } from '../base.entity';
 import { currentUnit } from '../scope';
 import { EntitySql, ORD, Row, Writes } from './entity-sql';
+import { GivenRows } from './given-rows';
 
-const CHUNK = 10_000; // rows a statement: beyond it nothing gets faster, only the parameters larger
+const CHUNK = 2_500; // rows a statement: so that preparing some, and reading others, happens while Postgres writes
 
 /** Which rows are locked, and what is read of them. */
 export interface Lock {
@@ -48,6 +50,20 @@ export class BulkWriter<E extends BaseEntity> {
     return this.write(returning ? 'updateReturning' : 'update', rows);
   }
 
+  /**
+   * Inserts `rows`, or changes those that have the same `key`, and gives back what it wrote: whole when `returning`, else
+   * with its id and key; where nothing would be different it only locks. All rows give the same values, more than the key,
+   * and what a new row cannot do without.
+   */
+  async upsert(key: string[], rows: Row[], returning: boolean): Promise<E[]> {
+    const { given } = rows.length === 1 ? this.sql.one : this.sql.many;
+    const columns = this.columns(key);
+    const values = this.sql.written.all.filter(({ propertyName }) => rows[0][propertyName] !== undefined);
+    const read = returning ? this.sql.columns : `t.id, ${this.sql.read(columns)}`;
+    const text = `${this.sql.upsertFrom(given, columns, values)} RETURNING ${read}`;
+    return this.writeFrom(given, text, rows);
+  }
+
   /** Deletes the rows of `ids` for good; lock them first. */
   async delete(ids: string[]): Promise<void> {
     await currentUnit().manager.query(this.sql.delete, [ids]);
@@ -79,9 +95,7 @@ export class BulkWriter<E extends BaseEntity> {
     const columns = this.columns(key);
     const [given, wanted] = [this.sql.givenOnly(columns), this.columnsOf(how)];
     const find = async (text: string, rows: Row[]): Promise<Found<E>[]> => {
-      const found = await this.inChunks<Placed & ObjectLiteral>(rows, (chunk) =>
-        currentUnit().manager.query(text, given.parameters(chunk)),
-      );
+      const found = await this.ask<Placed & ObjectLiteral>(given, text, rows);
       return found.map(({ [ORD]: ord, ...row }) => ({ row: this.locked(row, how), place: ord - 1 }));
     };
     const found = await find(this.sql.lockByKey(columns, wanted, given), rows);
@@ -96,20 +110,21 @@ export class BulkWriter<E extends BaseEntity> {
   }
 
   /** The places, from 0, of `rows` whose values of `key` another row has. */
-  async taken(key: string[], rows: Row[]): Promise<number[]> {
-    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(this.sql.taken(this.columns(key)), chunk)));
+  taken(key: string[], rows: Row[]): Promise<number[]> {
+    return this.places(this.sql.taken(this.columns(key)), rows);
   }
 
   /** The places, from 0, of `rows` that refer by `properties` to a row which does not exist. */
-  async dangling(properties: string[], rows: Row[]): Promise<number[]> {
-    const text = this.sql.dangling(this.sql.foreignKey(properties));
-    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(text, chunk)));
+  dangling(properties: string[], rows: Row[]): Promise<number[]> {
+    return this.places(this.sql.dangling(this.sql.foreignKey(properties)), rows);
   }
 
   /** The places, from 0, of `rows` that are about to refer by `properties` to a deleted row, which those of the same `own` key do not. */
-  async deadReferences(properties: string[], rows: Row[], own: string[]): Promise<number[]> {
-    const text = this.sql.deadReferences(this.sql.foreignKey(properties), this.sql.given, this.columns(own));
-    return placesOf(await this.inChunks(rows, (chunk) => this.query<Placed>(text, chunk)));
+  deadReferences(properties: string[], rows: Row[], own: string[]): Promise<number[]> {
+    return this.places(
+      this.sql.deadReferences(this.sql.foreignKey(properties), this.sql.given, this.columns(own)),
+      rows,
+    );
   }
 
   /** The places, from 0, of those `ids` that rows of other tables refer to. */
@@ -137,33 +152,50 @@ export class BulkWriter<E extends BaseEntity> {
     return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
   }
 
-  private async write(what: Exclude<keyof Writes, 'given'>, rows: Row[]): Promise<E[]> {
-    const unit = currentUnit();
+  private write(what: Exclude<keyof Writes, 'given'>, rows: Row[]): Promise<E[]> {
     const { given, [what]: text } = rows.length === 1 ? this.sql.one : this.sql.many;
-    const written = await this.inChunks(rows, (chunk) =>
-      unit.write<Partial<Placed> & ObjectLiteral>(text, [...given.parameters(chunk), unit.now]),
+    return this.writeFrom(given, text, rows);
+  }
+
+  private async writeFrom(given: Writes['given'], text: string, rows: Row[]): Promise<E[]> {
+    const unit = currentUnit();
+    const parametersOf = (chunk: Row[]) => [...given.parameters(chunk), unit.now];
+    const written = await this.inChunks<ObjectLiteral>(rows, parametersOf, (parameters) =>
+      unit.write(text, parameters),
     );
-    return this.hydrated(written);
+    return written.map((row) => this.sql.hydrate<E>(row));
   }
 
-  private query<R>(text: string, rows: Row[]): Promise<R[]> {
-    return currentUnit().manager.query(text, this.sql.given.parameters(rows));
+  private async places(text: string, rows: Row[]): Promise<number[]> {
+    return placesOf(await this.ask(this.sql.given, text, rows));
   }
 
-  private async inChunks<R extends Partial<Placed>>(rows: Row[], work: (chunk: Row[]) => Promise<R[]>): Promise<R[]> {
-    if (rows.length <= CHUNK) return rows.length ? work(rows) : [];
+  private ask<R extends Placed>(given: GivenRows, text: string, rows: Row[]): Promise<R[]> {
+    const { manager } = currentUnit();
+    const parametersOf = (chunk: Row[]) => given.parameters(chunk);
+    return this.inChunks<R>(rows, parametersOf, (parameters) => manager.query(text, parameters));
+  }
+
+  /** Sends `rows` in chunks. While Postgres works on one, the next is made ready. */
+  private async inChunks<R extends Partial<Placed>>(
+    rows: Row[],
+    parametersOf: (chunk: Row[]) => unknown[],
+    send: (parameters: unknown[]) => Promise<R[]>,
+  ): Promise<R[]> {
+    if (rows.length <= CHUNK) return rows.length ? send(parametersOf(rows)) : [];
     const all: R[] = [];
+    let ready = parametersOf(rows.slice(0, CHUNK));
     for (let start = 0; start < rows.length; start += CHUNK) {
-      for (const row of await work(rows.slice(start, start + CHUNK))) {
+      const sent = send(ready);
+      sent.catch(() => undefined); // awaited below, and may fail before
+      await eventLoop(); // until it has left
+      ready = parametersOf(rows.slice(start + CHUNK, start + 2 * CHUNK));
+      for (const row of await sent) {
         if (row[ORD] !== undefined) row[ORD] += start;
         all.push(row);
       }
     }
     return all;
-  }
-
-  private hydrated(rows: ObjectLiteral[]): E[] {
-    return rows.map((row) => this.sql.hydrate<E>(row));
   }
 }
 

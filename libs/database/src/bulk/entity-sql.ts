@@ -2,6 +2,7 @@ import { EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { ForeignKeyMetadata } from 'typeorm/metadata/ForeignKeyMetadata';
+import { naturalKeyOf } from '../natural-key';
 import { GivenRow, GivenRows } from './given-rows';
 import { ORD, quote, quoteText, Source, WrittenColumns } from './written-columns';
 
@@ -32,6 +33,8 @@ export class EntitySql {
   readonly setDeleted: string;
   /** Every column under its property's name, for SELECT and RETURNING on the table alias `t`. */
   readonly columns: string;
+  /** How to sort the rows of the table alias `t` before they are locked. */
+  readonly lockOrder: string;
   /** Which record a row is, and which version of it. */
   readonly identity = 't.id, t.version';
   readonly table: string;
@@ -46,15 +49,19 @@ export class EntitySql {
     this.written = new WrittenColumns(metadata);
     this.given = new GivenRows(this.written);
     this.hydrated = metadata.columns.filter((column) => needsHydration(column));
-    this.columns = metadata.columns
-      .map((column) => `t.${quote(column.databaseName)} AS ${quote(column.propertyName)}`)
-      .join(', ');
+    this.columns = this.read(metadata.columns);
+    this.lockOrder = lockOrderOf(metadata, 't');
     this.many = this.writesOf(this.given);
     this.one = this.writesOf(new GivenRow(this.written));
     this.delete = `DELETE FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])`;
     this.setDeleted = `UPDATE ${this.table} AS t
          SET ${this.deletedAt} = $2::timestamptz, updated_at = $3::timestamptz, version = t.version + 1
        WHERE t.id = ANY($1::uuid[])`;
+  }
+
+  /** `columns` under their properties' names, for SELECT and RETURNING on the table alias `t`. */
+  read(columns: ColumnMetadata[]): string {
+    return columns.map((column) => `t.${nameOf(column)} AS ${quote(column.propertyName)}`).join(', ');
   }
 
   private writesOf(given: Writes['given']): Writes {
@@ -91,18 +98,31 @@ export class EntitySql {
   }
 
   /**
-   * Reads `columns` of the rows of `ids` that exist and locks them in the order of their ids, so that two such calls cannot
-   * deadlock. Deleted ones exist only when asked for.
+   * Inserts the rows of the source, or changes those that have the same `key`, where that makes a difference. Every row
+   * gives `values`, and nothing else. Follow it by RETURNING.
+   */
+  upsertFrom(source: Source, key: ColumnMetadata[], values: ColumnMetadata[]): string {
+    const changing = values.filter((column) => !column.isPrimary && !key.includes(column));
+    return `${this.insertFrom(source)}
+                ON CONFLICT (${key.map(nameOf).join(', ')}) DO UPDATE
+               SET ${changing.map((column) => `${nameOf(column)} = excluded.${nameOf(column)}`).join(', ')},
+                   updated_at = excluded.updated_at, version = t.version + 1
+             WHERE ${changing.map((column) => differ(column, `excluded.${nameOf(column)}`)).join(' OR ')}`;
+  }
+
+  /**
+   * Reads `columns` of the rows of `ids` that exist and locks them. Deleted ones exist only when asked for.
    */
   lockById(strength: 'UPDATE' | 'NO KEY UPDATE', columns: string, deleted: 'exclude' | 'include' = 'exclude'): string {
     const which = deleted === 'exclude' ? this.andLive : '';
-    return `SELECT ${columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])${which} ORDER BY t.id FOR ${strength}`;
+    return `SELECT ${columns} FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])${which}
+             ORDER BY ${this.lockOrder} FOR ${strength}`;
   }
 
-  /** Reads and locks the rows that have the same `key` as one of the source; ORD is that one's place. In the order of `lockById`. */
+  /** Reads and locks the rows that have the same `key` as one of the source; ORD is that one's place. */
   lockByKey(key: ColumnMetadata[], columns: string, source: Source): string {
     return `SELECT ${ord()}, ${columns} FROM ${source.from} JOIN ${this.table} AS t ON ${this.sameKey(key, source)}${this.andLive}
-             ORDER BY t.id FOR NO KEY UPDATE OF t`;
+             ORDER BY ${this.lockOrder} FOR NO KEY UPDATE OF t`;
   }
 
   /** The same of deleted rows, of which several may have one key: the last to be deleted comes last. */
@@ -145,7 +165,7 @@ export class EntitySql {
     // Materialized, or Postgres would look for the deleted ones first: without a lock, and by what was so before it waited.
     return `WITH referred AS MATERIALIZED (
               SELECT ${ord()}, r.${deletedAt} FROM ${source.from} JOIN ${quote(other.tableName)} AS r ON ${refers.join(' AND ')}
-               WHERE NOT EXISTS (${already}) ORDER BY r.id FOR SHARE OF r)
+               WHERE NOT EXISTS (${already}) ORDER BY ${lockOrderOf(other, 'r')} FOR SHARE OF r)
             SELECT ${quote(ORD)} FROM referred WHERE ${deletedAt} IS NOT NULL`;
   }
 
@@ -211,10 +231,11 @@ export class EntitySql {
              ORDER BY ${quote(ORD)}, ${deletedAt} DESC NULLS FIRST, id DESC`;
   }
 
-  /** Locks the rows of the table that have the ids of the source, and counts them. In the order of `lockById`. */
+  /** Locks the rows of the table that have the ids of the source, and counts them. */
   lockSame(source: Source): string {
     return `SELECT count(*) FROM (
-              SELECT FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id ORDER BY t.id FOR NO KEY UPDATE OF t) AS locked`;
+              SELECT FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id
+               ORDER BY ${this.lockOrder} FOR NO KEY UPDATE OF t) AS locked`;
   }
 
   /** The key by which `properties` refer to another table. */
@@ -248,13 +269,11 @@ export class EntitySql {
 
   /** Whether the row `t` is not yet what the row of the source wants it to be. */
   private differs(source: Source): string {
-    const differs = (column: ColumnMetadata) => {
-      // Types without an equality operator are compared as they are written.
-      const cast = ['json', 'xml', 'point', 'polygon', 'path'].includes(String(column.type)) ? '::text' : '';
-      return `(${this.written.given(column)} AND t.${quote(column.databaseName)}${cast} IS DISTINCT FROM ${source.value(column)}${cast})`;
-    };
+    const differs = this.changing.map(
+      (column) => `(${this.written.given(column)} AND ${differ(column, source.value(column))})`,
+    );
     const isDeleted = this.deletedAt ? [`t.${this.deletedAt} IS NOT NULL`] : []; // whoever changes it, revives it
-    return [...this.changing.map(differs), ...isDeleted].join(' OR ');
+    return [...differs, ...isDeleted].join(' OR ');
   }
 
   private sameKey(key: ColumnMetadata[], source: Source): string {
@@ -262,7 +281,27 @@ export class EntitySql {
   }
 }
 
+const nameOf = ({ databaseName }: ColumnMetadata): string => quote(databaseName);
 const ord = (): string => `i.${quote(ORD)}::int AS ${quote(ORD)}`;
+
+/**
+ * The order in which every statement locks the rows of one entity, or two of them could wait for each other: that of the
+ * natural key as JavaScript sorts text, for an upsert meets rows in the order of its items.
+ */
+function lockOrderOf(metadata: EntityMetadata, alias: string): string {
+  const key = naturalKeyOf(metadata.target) ?? [];
+  const spelt = key.map(
+    (property) => `${alias}.${nameOf(metadata.findColumnWithPropertyName(property)!)}::text COLLATE "C"`,
+  );
+  return [...spelt, `${alias}.id`].join(', ');
+}
+
+/** Whether the row `t` has another value than `value` in `column`. */
+function differ(column: ColumnMetadata, value: string): string {
+  // Types without an equality operator are compared as they are written.
+  const cast = ['json', 'xml', 'point', 'polygon', 'path'].includes(String(column.type)) ? '::text' : '';
+  return `t.${quote(column.databaseName)}${cast} IS DISTINCT FROM ${value}${cast}`;
+}
 
 /** The places of the rows with any of `faults`, each a property and what is wrong with it; `properties` are those of the row. */
 function faulty(source: Source, faults: [string, string][], where = 'true'): string {

@@ -442,15 +442,16 @@ describe('Staging', () => {
       });
     });
 
-    it('locks in the order of ids, so that two files do not deadlock', async () => {
-      const [low, high] = [uuidv7(), uuidv7()].sort();
-      const rows = [part({ id: high }), part({ id: low })]; // so they lie in the table, so they stand in the file
+    it('locks in the order of the natural key, so that two files do not deadlock', async () => {
+      const { label } = part();
+      const [low, high] = [`${label} B`, `${label} a`]; // as JavaScript sorts them, and no dictionary
+      const rows = [part({ label: high }), part({ label: low })]; // so they lie in the table, so they stand in the file
       await store(...rows);
 
       let upserting: Promise<unknown> | undefined;
       await inUnit(async () => {
         const { manager } = currentUnit();
-        await manager.query('SELECT FROM part WHERE id = $1 FOR NO KEY UPDATE', [low]);
+        await manager.query('SELECT FROM part WHERE label = $1 FOR NO KEY UPDATE', [low]);
         upserting = outside(() =>
           inUnit(async () => {
             const staging = await fill(
@@ -462,7 +463,7 @@ describe('Staging', () => {
           }),
         );
         await untilOneWaits();
-        await manager.query('SELECT FROM part WHERE id = $1 FOR NO KEY UPDATE NOWAIT', [high]);
+        await manager.query('SELECT FROM part WHERE label = $1 FOR NO KEY UPDATE NOWAIT', [high]);
       });
       expect(await upserting).toEqual({ created: 0, updated: 2, unchanged: 0 });
     });
