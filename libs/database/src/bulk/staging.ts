@@ -128,7 +128,7 @@ export class Staging {
       let text = '';
       for (const { line, row } of batch) {
         text += `${line}\t${written.presence(row)}`;
-        for (const column of written.all) text += `\t${copyText(written.prepared(row, column))}`;
+        for (const column of written.all) text += '\t' + copyText(written.prepared(row, column));
         text += '\n';
       }
       this.size += batch.length;

@@ -14,6 +14,12 @@ const MOST_COLUMNS = 52; // one bit each in a number that JavaScript and bigint 
 /** These types mean one character or bit when nothing else is said, and would cut values short. */
 const ANY_LENGTH: Record<string, string> = { character: 'bpchar', char: 'bpchar', bit: 'varbit' };
 
+/** Columns of these types take a value as it is, unless it is transformed. */
+const AS_IS = new Set<unknown>([
+  ...[String, Number, 'character varying', 'double precision'],
+  ...'text varchar uuid boolean smallint int integer bigint numeric decimal real'.split(' '),
+]);
+
 /** A row on its way to the database: its id, and the values that are to be written. `undefined` leaves a column alone. */
 export type Row = ObjectLiteral & { id: string };
 
@@ -33,7 +39,8 @@ export interface Source {
 export class WrittenColumns {
   readonly all: ColumnMetadata[];
   private readonly driver: PostgresDriver;
-  private readonly bits: Map<string, number>;
+  private readonly properties: string[];
+  private readonly takesAsIs: Set<ColumnMetadata>;
 
   constructor(metadata: EntityMetadata) {
     this.driver = metadata.dataSource.driver as PostgresDriver;
@@ -45,7 +52,10 @@ export class WrittenColumns {
         `${metadata.name} has ${this.all.length} columns, the bulk writer takes ${MOST_COLUMNS}: split the entity.`,
       );
     }
-    this.bits = new Map(this.all.map(({ propertyName }, index) => [propertyName, 2 ** index]));
+    this.properties = this.all.map(({ propertyName }) => propertyName);
+    this.takesAsIs = new Set(
+      this.all.filter(({ type, isArray, transformer }) => AS_IS.has(type) && !isArray && !transformer),
+    );
   }
 
   get names(): string[] {
@@ -55,18 +65,20 @@ export class WrittenColumns {
   /** Which values `row` gives, one bit each. */
   presence(row: Row): number {
     let bits = 0;
-    for (const [property, bit] of this.bits) if (row[property] !== undefined) bits += bit;
+    for (let index = 0; index < this.properties.length; index++)
+      if (row[this.properties[index]] !== undefined) bits += 2 ** index;
     return bits;
   }
 
   /** Whether a row of `i` gives a value for `column`. */
   given(column: ColumnMetadata): string {
-    return `i.${quote(PRESENT)} & ${this.bits.get(column.propertyName)} <> 0`;
+    return `i.${quote(PRESENT)} & ${2 ** this.all.indexOf(column)} <> 0`;
   }
 
   /** What `row` says for `column`, as TypeORM hands it to `pg`. */
   prepared(row: Row, column: ColumnMetadata): unknown {
-    return this.driver.preparePersistentValue(row[column.propertyName], column);
+    const value: unknown = row[column.propertyName];
+    return this.takesAsIs.has(column) ? value : this.driver.preparePersistentValue(value, column); // which makes lists to look in
   }
 
   /** The type of `column`, without a length: a cast cuts what is longer, where storing it fails. */
