@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { PREFIX, Stage } from '../stage';
 import { Target } from './target';
 
-/** The product as shipped: its own built main with the settings of production, in an installation of its own. */
+/** The product as its image runs it: its own built main with the settings of production, in an installation of its own. */
 export async function startOurs(stage: Stage, name: string, holds: number): Promise<Target> {
   const prefix = `${PREFIX}${name.toLowerCase()}_`;
   const table = stage.table(`${prefix}t_demo`);
@@ -10,6 +10,7 @@ export async function startOurs(stage: Stage, name: string, holds: number): Prom
     main: 'api/src/main.js',
     env: {
       NODE_ENV: 'production',
+      NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=16',
       LOG_LEVEL: 'info',
       DATABASE_URL: stage.url(),
       SCHEMA_PREFIX: prefix,
