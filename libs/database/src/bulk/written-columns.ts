@@ -15,10 +15,7 @@ const MOST_COLUMNS = 52; // one bit each in a number that JavaScript and bigint 
 const ANY_LENGTH: Record<string, string> = { character: 'bpchar', char: 'bpchar', bit: 'varbit' };
 
 /** Columns of these types take a value as it is, unless it is transformed. */
-const AS_IS = new Set<unknown>([
-  ...[String, Number, 'character varying', 'double precision'],
-  ...'text varchar uuid boolean smallint int integer bigint numeric decimal real'.split(' '),
-]);
+const AS_IS = /^(text|character varying|uuid|smallint|integer|bigint|numeric|real|double precision)$/;
 
 /** A row on its way to the database: its id, and the values that are to be written. `undefined` leaves a column alone. */
 export type Row = ObjectLiteral & { id: string };
@@ -53,9 +50,7 @@ export class WrittenColumns {
       );
     }
     this.properties = this.all.map(({ propertyName }) => propertyName);
-    this.takesAsIs = new Set(
-      this.all.filter(({ type, isArray, transformer }) => AS_IS.has(type) && !isArray && !transformer),
-    );
+    this.takesAsIs = new Set(this.all.filter((column) => AS_IS.test(this.typeOf(column)) && !column.transformer));
   }
 
   get names(): string[] {
