@@ -50,7 +50,9 @@ export class WrittenColumns {
       );
     }
     this.properties = this.all.map(({ propertyName }) => propertyName);
-    this.takesAsIs = new Set(this.all.filter((column) => AS_IS.test(this.typeOf(column)) && !column.transformer));
+    const takesAsIs = (column: ColumnMetadata) =>
+      AS_IS.test(this.typeOf(column)) && !String(column.type).startsWith('simple-') && !column.transformer;
+    this.takesAsIs = new Set(this.all.filter(takesAsIs));
   }
 
   get names(): string[] {
