@@ -5,7 +5,10 @@ import { currentUnit } from '../scope';
 import { EntitySql, ORD, Row, Writes } from './entity-sql';
 import { GivenRows } from './given-rows';
 
-const CHUNK = 2_500; // rows a statement: so that preparing some, and reading others, happens while Postgres writes
+// Rows a statement: few where some can be made ready while Postgres writes others; many where it looks for rows to join
+// them to, for which it may read the whole table each time.
+const WRITTEN = 2_500;
+const JOINED = 10_000;
 
 /** Which rows are locked, and what is read of them. */
 export interface Lock {
@@ -42,12 +45,12 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** Inserts `rows`; gives them back as stored when `returning`, else nothing. */
   insert(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(returning ? 'insertReturning' : 'insert', rows);
+    return this.write(returning ? 'insertReturning' : 'insert', rows, WRITTEN);
   }
 
   /** Changes what is given of `rows`; gives back those that were changed, whole when `returning`, else their ids. */
   update(rows: Row[], returning: boolean): Promise<E[]> {
-    return this.write(returning ? 'updateReturning' : 'update', rows);
+    return this.write(returning ? 'updateReturning' : 'update', rows, JOINED);
   }
 
   /**
@@ -61,7 +64,7 @@ export class BulkWriter<E extends BaseEntity> {
     const values = this.sql.written.all.filter(({ propertyName }) => rows[0][propertyName] !== undefined);
     const read = returning ? this.sql.columns : `t.id, ${this.sql.read(columns)}`;
     const text = `${this.sql.upsertFrom(given, columns, values)} RETURNING ${read}`;
-    return this.writeFrom(given, text, rows);
+    return this.writeFrom(given, text, rows, WRITTEN);
   }
 
   /** Deletes the rows of `ids` for good; lock them first. */
@@ -152,15 +155,15 @@ export class BulkWriter<E extends BaseEntity> {
     return properties.map((property) => this.sql.metadata.findColumnWithPropertyName(property)!);
   }
 
-  private write(what: Exclude<keyof Writes, 'given'>, rows: Row[]): Promise<E[]> {
+  private write(what: Exclude<keyof Writes, 'given'>, rows: Row[], most: number): Promise<E[]> {
     const { given, [what]: text } = rows.length === 1 ? this.sql.one : this.sql.many;
-    return this.writeFrom(given, text, rows);
+    return this.writeFrom(given, text, rows, most);
   }
 
-  private async writeFrom(given: Writes['given'], text: string, rows: Row[]): Promise<E[]> {
+  private async writeFrom(given: Writes['given'], text: string, rows: Row[], most: number): Promise<E[]> {
     const unit = currentUnit();
     const parametersOf = (chunk: Row[]) => [...given.parameters(chunk), unit.now];
-    const written = await this.inChunks<ObjectLiteral>(rows, parametersOf, (parameters) =>
+    const written = await this.inChunks<ObjectLiteral>(rows, most, parametersOf, (parameters) =>
       unit.write(text, parameters),
     );
     return written.map((row) => this.sql.hydrate<E>(row));
@@ -173,23 +176,24 @@ export class BulkWriter<E extends BaseEntity> {
   private ask<R extends Placed>(given: GivenRows, text: string, rows: Row[]): Promise<R[]> {
     const { manager } = currentUnit();
     const parametersOf = (chunk: Row[]) => given.parameters(chunk);
-    return this.inChunks<R>(rows, parametersOf, (parameters) => manager.query(text, parameters));
+    return this.inChunks<R>(rows, JOINED, parametersOf, (parameters) => manager.query(text, parameters));
   }
 
-  /** Sends `rows` in chunks. While Postgres works on one, the next is made ready. */
+  /** Sends `rows`, at `most` so many at a time. While Postgres works on one, the next is made ready. */
   private async inChunks<R extends Partial<Placed>>(
     rows: Row[],
+    most: number,
     parametersOf: (chunk: Row[]) => unknown[],
     send: (parameters: unknown[]) => Promise<R[]>,
   ): Promise<R[]> {
-    if (rows.length <= CHUNK) return rows.length ? send(parametersOf(rows)) : [];
+    if (rows.length <= most) return rows.length ? send(parametersOf(rows)) : [];
     const all: R[] = [];
-    let ready = parametersOf(rows.slice(0, CHUNK));
-    for (let start = 0; start < rows.length; start += CHUNK) {
+    let ready = parametersOf(rows.slice(0, most));
+    for (let start = 0; start < rows.length; start += most) {
       const sent = send(ready);
       sent.catch(() => undefined); // awaited below, and may fail before
       await eventLoop(); // until it has left
-      ready = parametersOf(rows.slice(start + CHUNK, start + 2 * CHUNK));
+      ready = parametersOf(rows.slice(start + most, start + 2 * most));
       for (const row of await sent) {
         if (row[ORD] !== undefined) row[ORD] += start;
         all.push(row);
