@@ -26,11 +26,10 @@ export function readOptions(args: string[]): Options {
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown) throw new Error(`There is no workload "${unknown}": choose from ${names.join(', ')}.`);
 
-  const isWanted = (name: string) => !only || only.includes(name);
   return {
     plan,
-    workloads: all.filter(({ name }) => isWanted(name)),
-    growth: isWanted(GROWTH) ? growthWorkloads(plan) : [],
+    workloads: all.filter(({ name }) => !only || only.includes(name)),
+    growth: (only ? only.includes(GROWTH) : !quick) ? growthWorkloads(plan) : [],
     json,
   };
 }

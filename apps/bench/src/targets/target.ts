@@ -18,6 +18,8 @@ export interface Program {
 
 /** A program that is measured: one Node process, a table of its own, and the same routes as all others. */
 export class Target {
+  /** Seconds from its last start until it said that it was ready. */
+  startedIn = NaN;
   private child?: ChildProcess;
   private origin: string;
 
@@ -30,8 +32,8 @@ export class Target {
     private readonly logs: string,
   ) {}
 
-  /** Starts it and gives the seconds until it says that it is ready. */
-  async start(): Promise<number> {
+  /** Starts it, and waits until it says that it is ready. */
+  async start(): Promise<void> {
     const port = await freePort();
     const log = openSync(this.log, 'w');
     const begun = performance.now();
@@ -48,7 +50,7 @@ export class Target {
       if (performance.now() - begun > READY_WITHIN) throw new Error(`${this.name} is not ready:\n${this.lastWords()}`);
       await wait(5);
     }
-    return (performance.now() - begun) / 1_000;
+    this.startedIn = (performance.now() - begun) / 1_000;
   }
 
   async stop(): Promise<void> {
@@ -61,9 +63,9 @@ export class Target {
     clearTimeout(impatience);
   }
 
-  async restart(): Promise<number> {
+  async restart(): Promise<void> {
     await this.stop();
-    return this.start();
+    await this.start();
   }
 
   get pid(): number {

@@ -1,14 +1,12 @@
 import { idOf, newBooks, upTo } from '../books';
 import { hammer } from '../load';
+import { Plan } from '../plan';
 import { Target } from '../targets';
 import { mustHaveGrown } from './must-have-grown';
 import { Workload } from './workload';
 
-// Requests before the first that counts: V8 goes on compiling for some ten thousand, and a service runs for days.
-const WARM_UP = 16_000;
-
 /** Reads of one book by id, anywhere in the table. */
-export const readOne = (requests: number, title: string): Workload => ({
+export const readOne = ({ readsOfOne, warmUp }: Plan, title: string): Workload => ({
   name: 'read-one',
   figures: [
     {
@@ -20,13 +18,13 @@ export const readOne = (requests: number, title: string): Workload => ({
   ],
   measure: async (target, round) => {
     const anywhere = () => idOf(1 + Math.floor(Math.random() * target.holds));
-    const reads = upTo(round ? requests : WARM_UP, () => ({ path: `${pathOf(target)}/${anywhere()}` }));
+    const reads = upTo(round ? readsOfOne : warmUp, () => ({ path: `${pathOf(target)}/${anywhere()}` }));
     return [await hammer(target.url(), reads)];
   },
 });
 
 /** Reads of the first hundred books. */
-export const readPage = (requests: number): Workload => ({
+export const readPage = ({ readsOfPage, warmUp }: Plan): Workload => ({
   name: 'read-page',
   figures: [
     {
@@ -37,13 +35,13 @@ export const readPage = (requests: number): Workload => ({
     },
   ],
   measure: async (target, round) => {
-    const reads = upTo(round ? requests : WARM_UP / 5, () => ({ path: `${pathOf(target)}?limit=100` }));
+    const reads = upTo(round ? readsOfPage : warmUp / 5, () => ({ path: `${pathOf(target)}?limit=100` }));
     return [await hammer(target.url(), reads)];
   },
 });
 
 /** Books created one by one. */
-export const createOne = (requests: number): Workload => ({
+export const createOne = ({ createsOfOne, warmUp }: Plan): Workload => ({
   name: 'create-one',
   figures: [
     {
@@ -55,7 +53,7 @@ export const createOne = (requests: number): Workload => ({
   ],
   measure: async (target, round) => {
     const [method, path, headers] = ['POST', pathOf(target), { 'content-type': 'application/json' }];
-    const books = newBooks('one', round ? requests : WARM_UP);
+    const books = newBooks('one', round ? createsOfOne : warmUp);
     const creations = books.map((book) => ({ method, path, headers, body: JSON.stringify(book) }));
     return [await mustHaveGrown(target, creations.length, () => hammer(target.url(), creations))];
   },
