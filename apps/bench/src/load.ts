@@ -1,7 +1,8 @@
-import autocannon from 'autocannon';
 import { Agent, request, RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Client, Dispatcher } from 'undici';
+import { upTo } from './books';
 
 const CONNECTIONS = 32; // more than the pool has, so that a target is never idle
 const PIECE = 64 * 1024; // what a file arrives in
@@ -47,28 +48,38 @@ export async function ask(url: string, { method = 'GET', headers, body, streams 
 }
 
 /** Sends all `requests` over 32 connections at once, each after the answer to the last, and gives their rate per second. */
-export async function hammer(url: string, requests: autocannon.Request[]): Promise<number> {
-  const share = Math.floor(requests.length / CONNECTIONS);
-  let next = 0;
-  // Every connection gets a list made before the clock starts: to make a request costs autocannon more than to send it.
-  const running = autocannon({
-    url,
-    connections: CONNECTIONS,
-    amount: share * CONNECTIONS,
-    sampleInt: 5,
-    setupClient: (client) => client.setRequests(requests.slice(next, (next += share))),
-  });
-  let begun = 0;
-  running.once('start', () => (begun = performance.now()));
-  const { '2xx': good, non2xx, errors, timeouts } = await running;
-  const seconds = (performance.now() - begun) / 1_000;
-  if (non2xx || errors || timeouts || good !== share * CONNECTIONS) {
-    throw new Error(
-      `Of ${share * CONNECTIONS} requests to ${url}, such as ${requests[0].method ?? 'GET'} ${requests[0].path}, ${good} succeeded: ` +
-        `${non2xx} other answers, ${errors} errors, ${timeouts} timeouts.`,
-    );
+export async function hammer(url: string, requests: Dispatcher.DispatchOptions[]): Promise<number> {
+  const clients = upTo(CONNECTIONS, () => new Client(new URL(url).origin));
+  const queue = requests.values();
+  try {
+    const begun = performance.now();
+    await Promise.all(clients.map((client) => sendAll(queue, client)));
+    return requests.length / ((performance.now() - begun) / 1_000);
+  } finally {
+    await Promise.all(clients.map((client) => client.destroy()));
   }
-  return good / seconds;
+}
+
+/** Takes one request after the other over one connection, as long as there are any. */
+async function sendAll(queue: Iterable<Dispatcher.DispatchOptions>, client: Client): Promise<void> {
+  for (const request of queue) {
+    const status = await statusOf(request, client);
+    if (status > 299) throw new Error(`${request.method} ${request.path} was answered ${status}.`);
+  }
+}
+
+/** The status of an answer that was read whole; nothing else of it, for the machine is the target's. */
+function statusOf(request: Dispatcher.DispatchOptions, client: Client): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    client.dispatch(request, {
+      onRequestStart: () => undefined,
+      onResponseStart: (_controller, statusCode) => void (status = statusCode),
+      onResponseData: () => undefined,
+      onResponseEnd: () => resolve(status),
+      onResponseError: (_controller, error) => reject(error),
+    });
+  });
 }
 
 function* piecesOf(body: Buffer): Generator<Buffer> {

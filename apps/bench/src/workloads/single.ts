@@ -18,7 +18,7 @@ export const readOne = ({ readsOfOne, warmUp }: Plan, title: string): Workload =
   ],
   measure: async (target, round) => {
     const anywhere = () => idOf(1 + Math.floor(Math.random() * target.holds));
-    const reads = upTo(round ? readsOfOne : warmUp, () => ({ path: `${pathOf(target)}/${anywhere()}` }));
+    const reads = upTo(round ? readsOfOne : warmUp, () => ({ method: 'GET', path: `${pathOf(target)}/${anywhere()}` }));
     return [await hammer(target.url(), reads)];
   },
 });
@@ -35,7 +35,10 @@ export const readPage = ({ readsOfPage, warmUp }: Plan): Workload => ({
     },
   ],
   measure: async (target, round) => {
-    const reads = upTo(round ? readsOfPage : warmUp / 5, () => ({ path: `${pathOf(target)}?limit=100` }));
+    const reads = upTo(round ? readsOfPage : warmUp / 5, () => ({
+      method: 'GET',
+      path: `${pathOf(target)}?limit=100`,
+    }));
     return [await hammer(target.url(), reads)];
   },
 });
