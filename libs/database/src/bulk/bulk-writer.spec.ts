@@ -150,7 +150,11 @@ describe.each([
       expect(found).toHaveLength(rows.length);
       for (const { place, row } of found) expect(row).toMatchObject({ id: rows[place].id, whole: place });
       expect(await writer.taken(['label'], [row(), { ...row(), label: rows[7].label }])).toEqual([1]);
-      await writer.delete(rows.map(({ id }) => id));
+      const again = [...rows.map((one, index) => ({ ...one, id: uuidv7(), whole: -1 - index })), row({ whole: 7 })];
+      const upserted = await writer.upsert(['label'], again, true);
+      const ids = [...rows, again.at(-1)!].map(({ id }) => id);
+      expect(upserted.map(({ id, whole }) => [id, whole])).toEqual(ids.map((id, index) => [id, again[index].whole]));
+      await writer.delete(ids);
     });
     expect(await inUnit(() => repository.countBy({ id: rows[0].id }))).toBe(0);
   });
