@@ -73,8 +73,21 @@ describe('docker-compose.yml', () => {
   const { db, api, pgadmin } = services;
   const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = db.environment!;
 
-  it('gives the API settings that production starts with', () => {
-    const settings = Settings.from({ NODE_ENV: 'production', HOST: '0.0.0.0', ...api.environment });
+  it('is for development: production would refuse its passwords, each of them, and ask for secrets', () => {
+    const asProduction = { ...api.environment, NODE_ENV: 'production' };
+    expect(() => Settings.from(asProduction)).toThrow(
+      /CURSOR_SECRET must.*JWT_PRIVATE_KEY must.*DATABASE_URL holds.*DATABASE_ADMIN_URL holds/s,
+    );
+  });
+
+  it('hands mail to what shows it', () => {
+    const { hostname, port } = new URL(Settings.from({ ...api.environment }).smtpUrl!);
+    expect(services).toHaveProperty(hostname);
+    expect(port).toBe('1025');
+  });
+
+  it('gives the API the database beside it', () => {
+    const settings = Settings.from({ HOST: '0.0.0.0', ...api.environment });
     const [app, admin] = [new URL(settings.databaseUrl!), new URL(settings.databaseAdminUrl!)];
 
     expect([app.host, app.pathname]).toEqual(['db:5432', `/${POSTGRES_DB}`]);

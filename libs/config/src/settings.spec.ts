@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,22 @@ function problemsOf(env: NodeJS.ProcessEnv, dotenv: string = NO_FILE): string[] 
   }
 }
 
-const SECRET = '0123456789abcdef0123456789abcdef';
+const pemOf = (type: 'ed25519' | 'rsa' | 'ec', half: 'public' | 'private' = 'private'): string => {
+  const pair = generateKeyPairSync(
+    type as 'ec',
+    { namedCurve: 'P-256', modulusLength: 2_048 } as { namedCurve: string },
+  );
+  return half === 'private'
+    ? (pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+    : (pair.publicKey.export({ type: 'spki', format: 'pem' }) as string);
+};
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgres://app:b8f0-32c1-77ae@db:5432/starter',
+  CURSOR_SECRET: '0123456789abcdef0123456789abcdef',
+  JWT_PRIVATE_KEY: pemOf('ed25519'),
+  SMTP_URL: 'smtp://mail.example.com',
+};
 
 describe('the settings without an environment', () => {
   it('are those of a development machine', () => {
@@ -180,9 +196,7 @@ describe('the file .env', () => {
 
   it.each(['test', 'production'])('is not read where NODE_ENV is %s', (NODE_ENV) => {
     write('PORT=8123', 'NO_SUCH_THING=1');
-    expect(
-      Settings.from({ NODE_ENV, DATABASE_URL: 'postgres://app:x@db/starter', CURSOR_SECRET: SECRET }, dotenv).port,
-    ).toBe(8_000);
+    expect(Settings.from({ ...PRODUCTION, NODE_ENV }, dotenv).port).toBe(8_000);
   });
 
   it('may hold no name that is not a setting', () => {
@@ -195,32 +209,78 @@ describe('the file .env', () => {
 });
 
 describe('production', () => {
-  const production = {
-    NODE_ENV: 'production',
-    DATABASE_URL: 'postgres://app:x@db:5432/starter',
-    CURSOR_SECRET: SECRET,
-  };
+  const problemsWith = (env: NodeJS.ProcessEnv) => problemsOf({ ...PRODUCTION, ...env });
 
-  it('starts with a database of its own', () => expect(problemsOf(production)).toEqual([]));
+  it('starts with a database and secrets of its own', () => expect(problemsWith({})).toEqual([]));
 
-  it('refuses embedded Postgres', () => {
-    expect(problemsOf({ ...production, DATABASE_URL: '' })).toEqual([
-      'DATABASE_URL must be set in production: embedded Postgres is for development and tests.',
+  it('lets nobody sign up, unless told to', () => {
+    expect(Settings.from(PRODUCTION, NO_FILE).signUpMode).toBe('closed');
+    expect(Settings.from({ ...PRODUCTION, SIGN_UP: 'invite' }, NO_FILE).signUpMode).toBe('invite');
+    expect(Settings.from({}, NO_FILE).signUpMode).toBe('open');
+  });
+
+  it.each([
+    ['DATABASE_URL', 'must be set in production: embedded Postgres is for development and tests.'],
+    [
+      'CURSOR_SECRET',
+      'must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.',
+    ],
+    [
+      'JWT_PRIVATE_KEY',
+      'must be set in production, to the same key for all processes: openssl genpkey -algorithm ed25519 prints one.',
+    ],
+    ['SMTP_URL', 'must be set in production: without mail nobody can choose a new password or accept an invitation.'],
+  ])('does not start without %s', (name, sentence) => {
+    expect(problemsWith({ [name]: '' })).toEqual([`${name} ${sentence}`]);
+  });
+
+  it('lists all that is missing at once', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toHaveLength(4);
+  });
+
+  it.each([
+    ['CURSOR_SECRET', 'cursor-secret-for-development-only', 'is an example or a default'],
+    ['CURSOR_SECRET', 'a'.repeat(40), 'has fewer than 5 different characters'],
+    ['DATABASE_URL', 'postgres://app:app-for-development@db/starter', 'is an example or a default'],
+    ['DATABASE_URL', 'postgres://app:postgres@db/starter', 'is an example or a default'],
+    ['DATABASE_ADMIN_URL', 'postgres://postgres:Passw0rd@db/starter', 'is an example or a default'],
+    ['DATABASE_DIRECT_URL', 'postgres://app:b8-1c@db/starter', 'is shorter than 8 characters'],
+  ])('does not start with %s=%s', (name, value, weakness) => {
+    expect(problemsWith({ [name]: value })).toEqual([
+      `${name} holds a secret that ${weakness}: production needs one that nobody else knows.`,
     ]);
   });
 
-  it('refuses to authenticate cursors with nothing, or with what can be guessed', () => {
-    expect(problemsOf({ ...production, CURSOR_SECRET: '' })).toEqual([
-      'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.',
-    ]);
-    expect(problemsOf({ ...production, CURSOR_SECRET: 'short' })[0]).toMatch(
-      /^CURSOR_SECRET must be at least 32 random/,
-    );
+  it('starts where the password is left to a file or a certificate', () => {
+    expect(problemsWith({ DATABASE_URL: 'postgres://app@db/starter' })).toEqual([]);
+  });
+
+  it('refuses to authenticate cursors with what can be guessed', () => {
+    expect(problemsWith({ CURSOR_SECRET: 'short' })[0]).toMatch(/^CURSOR_SECRET must be at least 32 random/);
   });
 
   it('refuses log lines for people', () => {
-    expect(problemsOf({ ...production, LOG_FORMAT: 'pretty' })).toEqual([
+    expect(problemsWith({ LOG_FORMAT: 'pretty' })).toEqual([
       'LOG_FORMAT=pretty is for people at a terminal: production writes json.',
+    ]);
+  });
+});
+
+describe('a key that signs tokens', () => {
+  it.each(['ed25519', 'ec'] as const)('may be one of %s', (type) => {
+    expect(problemsOf({ JWT_PRIVATE_KEY: pemOf(type) })).toEqual([]);
+    expect(problemsOf({ JWT_PREVIOUS_KEY: pemOf(type, 'public') })).toEqual([]);
+    expect(problemsOf({ JWT_PREVIOUS_KEY: pemOf(type) })).toEqual([]);
+  });
+
+  it.each([
+    ['of another kind', pemOf('rsa')],
+    ['only its public half', pemOf('ed25519', 'public')],
+    ['no key at all', 'hunter2'],
+  ])('is refused when it is %s, and never shown', (_what, value) => {
+    const problems = problemsOf({ JWT_PRIVATE_KEY: value });
+    expect(problems).toEqual([
+      'JWT_PRIVATE_KEY must be a key of Ed25519 or P-256 as PEM, such as openssl genpkey -algorithm ed25519 prints, but is something else (not shown: it may hold a secret).',
     ]);
   });
 });

@@ -14,10 +14,13 @@ import {
   Min,
   MinLength,
 } from 'class-validator';
+import { IsPrivateKey, IsPublicKey } from './keys';
 import { readSettings } from './read-settings';
+import { weaknessOf } from './weakness';
 
 const POSTGRES_URL = { protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false };
 const LIKE_POSTGRES = { message: 'must be like postgres://login:password@host:5432/database' };
+const SMTP_URL = { protocols: ['smtp', 'smtps'], require_protocol: true, require_tld: false };
 const WEB_URL = { protocols: ['http', 'https'], require_protocol: true, require_tld: false };
 
 /**
@@ -146,6 +149,41 @@ export class Settings {
   @MinLength(32, { message: 'must be at least 32 random characters, such as openssl rand -base64 32 prints' })
   readonly cursorSecret?: string;
 
+  /** Signs access tokens: a private key, Ed25519 or P-256, as PEM. Unset: made once and kept in the database, not in production. */
+  @IsOptional()
+  @IsPrivateKey()
+  readonly jwtPrivateKey?: string;
+
+  /** The key that signed before, as PEM: its tokens are believed until they expire. */
+  @IsOptional()
+  @IsPublicKey()
+  readonly jwtPreviousKey?: string;
+
+  /** Who may sign up: everybody (open), the invited (invite), nobody (closed). Unset: open, in production closed. */
+  @IsOptional()
+  @IsIn(['open', 'invite', 'closed'])
+  readonly signUp?: string;
+
+  /** Requests that one address may make to /auth in a minute; beyond it: 429. */
+  @IsInt()
+  @Min(1)
+  readonly rateLimitAuth: number = 60;
+
+  /** Requests that one login or API key may make in a minute; beyond it: 429. */
+  @IsInt()
+  @Min(1)
+  readonly rateLimitRequests: number = 6_000;
+
+  /** Where mail is handed in. Unset: it is captured and shown on the landing page, not in production. */
+  @IsOptional()
+  @IsUrl(SMTP_URL, { message: 'must be like smtp://login:password@host:587' })
+  readonly smtpUrl?: string;
+
+  /** Whom mail is from. */
+  @IsString()
+  @Matches(/@/, { message: 'must be an e-mail address, or one like "Books" <books@example.com>' })
+  readonly mailFrom: string = 'no-reply@localhost';
+
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   readonly logLevel: string = 'info';
@@ -157,6 +195,11 @@ export class Settings {
 
   get isProduction(): boolean {
     return this.nodeEnv === 'production';
+  }
+
+  /** Who may sign up. */
+  get signUpMode(): 'open' | 'invite' | 'closed' {
+    return (this.signUp ?? (this.isProduction ? 'closed' : 'open')) as 'open';
   }
 
   /** Where clients reach the API, without a slash at the end. */
@@ -182,16 +225,41 @@ export class Settings {
 
 /** What no single setting can know of itself. */
 function* crossChecks(settings: Settings): Iterable<string> {
-  if (settings.isProduction && !settings.databaseUrl) {
-    yield 'DATABASE_URL must be set in production: embedded Postgres is for development and tests.';
-  }
-  if (settings.isProduction && !settings.cursorSecret) {
-    yield 'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.';
-  }
   if (!settings.databaseUrl && (settings.databaseDirectUrl || settings.databaseAdminUrl)) {
     yield 'DATABASE_DIRECT_URL and DATABASE_ADMIN_URL mean nothing without DATABASE_URL: set it too.';
   }
-  if (settings.isProduction && settings.logFormat === 'pretty') {
+  if (settings.isProduction) yield* productionChecks(settings);
+}
+
+/** What development makes up and production must be told, and told well. */
+function* productionChecks(settings: Settings): Iterable<string> {
+  if (!settings.databaseUrl) {
+    yield 'DATABASE_URL must be set in production: embedded Postgres is for development and tests.';
+  }
+  if (!settings.cursorSecret) {
+    yield 'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.';
+  }
+  if (!settings.jwtPrivateKey) {
+    yield 'JWT_PRIVATE_KEY must be set in production, to the same key for all processes: openssl genpkey -algorithm ed25519 prints one.';
+  }
+  if (!settings.smtpUrl) {
+    yield 'SMTP_URL must be set in production: without mail nobody can choose a new password or accept an invitation.';
+  }
+  if (settings.logFormat === 'pretty') {
     yield 'LOG_FORMAT=pretty is for people at a terminal: production writes json.';
   }
+  const secrets = {
+    CURSOR_SECRET: settings.cursorSecret,
+    DATABASE_URL: passwordIn(settings.databaseUrl),
+    DATABASE_DIRECT_URL: passwordIn(settings.databaseDirectUrl),
+    DATABASE_ADMIN_URL: passwordIn(settings.databaseAdminUrl),
+  };
+  for (const [name, secret] of Object.entries(secrets)) {
+    const weakness = secret !== undefined && weaknessOf(secret);
+    if (weakness) yield `${name} holds a secret that ${weakness}: production needs one that nobody else knows.`;
+  }
 }
+
+/** The password in a URL; none where it is left to a certificate or a file. */
+const passwordIn = (url?: string): string | undefined =>
+  (url && URL.canParse(url) && decodeURIComponent(new URL(url).password)) || undefined;
