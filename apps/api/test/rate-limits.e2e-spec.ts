@@ -1,0 +1,168 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import supertest from 'supertest';
+import { DEMO_LOGIN } from '@app/auth';
+import { withAdmin } from '@app/database';
+import { startApi, TestApi, testSettings } from '@app/testing';
+import { createApi } from '../src/create-api';
+import { anEmail, aPerson, Person } from './people';
+import { expectProblem } from './problems';
+
+const BOOKS = '/api/v1/books';
+const SIGN_IN = '/api/v1/auth/sign-in';
+
+/** Three processes' worth of APIs on one database, with the given limits. */
+class Replicas {
+  private constructor(
+    readonly first: TestApi,
+    private readonly others: NestFastifyApplication[],
+    readonly urls: string[],
+  ) {}
+
+  static async start(env: NodeJS.ProcessEnv): Promise<Replicas> {
+    const first = await startApi({ ...env, TRUST_PROXY: 'loopback' });
+    const [others, urls]: [NestFastifyApplication[], string[]] = [[], [first.url]];
+    for (let n = 0; n < 2; n++) {
+      const api = await createApi(testSettings({ SCHEMA_PREFIX: first.prefix, TRUST_PROXY: 'loopback', ...env }));
+      await api.listen(0, '127.0.0.1');
+      others.push(api);
+      urls.push((await api.getUrl()).replace('[::1]', '127.0.0.1'));
+    }
+    return new Replicas(first, others, urls);
+  }
+
+  async stop(): Promise<void> {
+    for (const api of this.others) await api.close();
+    await this.first.close();
+  }
+}
+
+/** Waits for the next minute when this one has less than `seconds` left: limits begin anew with the clock's minute. */
+async function roomInTheMinute(seconds: number): Promise<void> {
+  while (60_000 - (Date.now() % 60_000) < seconds * 1_000) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
+describe('what strangers may ask of /auth', () => {
+  let replicas: Replicas;
+  beforeAll(async () => (replicas = await Replicas.start({ RATE_LIMIT_AUTH: '12' })));
+  afterAll(() => replicas.stop());
+  const refresh = (url: string, from: string) =>
+    supertest(url).post('/api/v1/auth/refresh').set('X-Forwarded-For', from).send({ refreshToken: 'x' });
+
+  it('is limited by their address, for all replicas together and to the request', async () => {
+    const asked = Array.from({ length: 30 }, (_, n) => refresh(replicas.urls[n % 3], '203.0.113.1'));
+    const answers = await Promise.all(asked);
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(12);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(18);
+    expect((await refresh(replicas.urls[0], '203.0.113.2')).status).toBe(401);
+  });
+
+  it('is told in the headers, and when to come again', async () => {
+    const first = await refresh(replicas.urls[0], '203.0.113.3');
+    expect(first.headers['ratelimit-policy']).toBe('"auth";q=12;w=60');
+    expect(first.headers.ratelimit).toMatch(/^"auth";r=11;t=(60|59)$/);
+    expect(first.headers['retry-after']).toBeUndefined();
+    for (let n = 0; n < 11; n++) await refresh(replicas.urls[0], '203.0.113.3');
+    const refused = await refresh(replicas.urls[0], '203.0.113.3');
+    expectProblem(refused, 429, 'too_many_requests');
+    expect(refused.headers.ratelimit).toMatch(/^"auth";r=0;t=\d+$/);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(50);
+  });
+
+  it('is not for them to choose: without TRUST_PROXY an X-Forwarded-For changes nothing', async () => {
+    const api = await startApi({ RATE_LIMIT_AUTH: '3' }); // its start signs in once
+    try {
+      const answers = [];
+      for (let n = 0; n < 4; n++) answers.push((await refresh(api.url, `203.0.113.${n}`)).status);
+      expect(answers).toEqual([401, 401, 429, 429]);
+    } finally {
+      await api.close();
+    }
+  });
+});
+
+describe('what a login may ask', () => {
+  let replicas: Replicas;
+  beforeAll(async () => (replicas = await Replicas.start({ RATE_LIMIT_REQUESTS: '30' })));
+  afterAll(() => replicas.stop());
+
+  it('is limited by the login, and its replicas tell each other within a second or so', async () => {
+    await roomInTheMinute(20);
+    const { first, urls } = replicas;
+    const read = (url: string) => supertest(url).get(BOOKS).set('Authorization', first.authorization);
+    for (let n = 0; n < 20; n++) await read(urls[0]).expect(200);
+    const told = await withAdmin(first.adminUrl, async (client) => {
+      for (;;) {
+        const { rows } = await client.query<{ points: number }>(
+          `SELECT points FROM ${first.prefix}platform.rate_limit WHERE key LIKE 'requests login:%'`,
+        );
+        if (rows.some(({ points }) => points >= 20)) return rows;
+      }
+    });
+    expect(told).toHaveLength(1); // one row for the login and its minute, whoever counts
+
+    let answered = 20;
+    for (;;) {
+      const { status, headers } = await read(urls[1]);
+      if (status === 429) {
+        expect(headers['retry-after']).toMatch(/^\d+$/);
+        break;
+      }
+      if (++answered === 50) throw new Error('The second replica has granted a limit of its own.');
+      await new Promise((resolve) => setTimeout(resolve, 200)); // five at most before they have told each other
+    }
+    const other = await aPerson(first);
+    await other.http.get(BOOKS).expect(200);
+  }, 60_000);
+
+  it('is told in the headers', async () => {
+    const person = await aPerson(replicas.first);
+    const { headers } = await person.http.get(BOOKS).expect(200);
+    expect(headers['ratelimit-policy']).toBe('"requests";q=30;w=60');
+    expect(headers.ratelimit).toMatch(/^"requests";r=29;t=\d+$/);
+  });
+});
+
+describe('passwords', () => {
+  let api: TestApi;
+  let owner: Person;
+  beforeAll(async () => {
+    api = await startApi({ TRUST_PROXY: 'loopback' });
+    owner = await aPerson(api);
+  });
+  afterAll(() => api.close());
+  const signIn = (email: string, password: string, from?: string) => {
+    const sent = api.anonymous.post(SIGN_IN).send({ email, password });
+    return from ? sent.set('X-Forwarded-For', from) : sent;
+  };
+  const guess = (email: string, from?: string) => signIn(email, 'not the password', from);
+  const statuses = (answers: { status: number }[]) => answers.map(({ status }) => status);
+
+  it.each(['known', 'unknown'])(
+    'are guessed ten times from one address, also at once: the account is %s',
+    async (which) => {
+      const email = which === 'known' ? owner.email : anEmail();
+      const answers = await Promise.all(Array.from({ length: 25 }, () => guess(email, '198.51.100.1')));
+      expect(statuses(answers).sort()).toEqual([...Array(10).fill(401), ...Array(15).fill(429)]);
+      expect(statuses([await signIn(email, owner.password, '198.51.100.1')])).toEqual([429]);
+      expect(Number((await guess(email, '198.51.100.1')).headers['retry-after'])).toBeGreaterThan(600);
+    },
+  );
+
+  it('that are right are not counted', async () => {
+    for (let n = 0; n < 15; n++) await signIn(owner.email, owner.password, '198.51.100.2').expect(200);
+    expect(statuses([await guess(owner.email, '198.51.100.2')])).toEqual([401]);
+  });
+
+  it('are guessed a hundred times from all addresses together, and the owner is not locked out by it', async () => {
+    const victim = await aPerson(api);
+    let answered = 0;
+    for (let address = 1; address <= 12; address++) {
+      const tries = await Promise.all(Array.from({ length: 10 }, () => guess(victim.email, `192.0.2.${address}`)));
+      answered += tries.filter(({ status }) => status === 401).length;
+    }
+    expect(answered).toBe(100);
+    expect(statuses([await signIn(victim.email, victim.password, '192.0.2.99')])).toEqual([429]); // a stranger, even with the password
+    await signIn(victim.email, victim.password).expect(200); // from where they have signed in before
+    await signIn(DEMO_LOGIN.email, DEMO_LOGIN.password, '192.0.2.1').expect(200); // others are not touched
+  }, 30_000);
+});
