@@ -6,7 +6,10 @@ const files = (glob: string): string[] => [join(__dirname, `libs/${glob}.{ts,js}
 
 /** Where entities and migrations are found: read by the bootstrap and, through the default export, by the TypeORM CLI. */
 export const migrationSets: MigrationSets = {
-  platform: { entities: files('tenancy/src/*.entity'), migrations: files('tenancy/src/migrations/*') },
+  platform: {
+    entities: [...files('tenancy/src/*.entity'), ...files('auth/src/*/*.entity')],
+    migrations: [...files('tenancy/src/migrations/*'), ...files('auth/src/migrations/*')],
+  },
   tenant: {
     entities: files('domain/src/*/*.entity'),
     migrations: [...files('crud/src/migrations/*'), ...files('domain/src/migrations/*')],

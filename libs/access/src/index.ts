@@ -1,2 +1,4 @@
-export * from './public.decorator';
-export * from './require.decorator';
+export * from './access.guard';
+export * from './access.module';
+export * from './principal';
+export * from './route-access';

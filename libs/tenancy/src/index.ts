@@ -4,6 +4,7 @@ export * from './migrate-all';
 export * from './prepare-database';
 export * from './provisioning';
 export * from './readiness';
+export * from './remembered';
 export * from './schemas';
 export * from './tenancy.module';
 export * from './tenant.entity';

@@ -14,7 +14,7 @@ import {
  * Makes the tenant called `name`: its entry in the registry, then its role, schema and tables in one transaction, so that a
  * process killed anywhere leaves either nothing or a tenant still `provisioning`, which the next call completes.
  */
-export async function provisionTenant(database: Database, name: string): Promise<void> {
+export async function provisionTenant(database: Database, name: string, title: string = name): Promise<void> {
   const { names, hasRoles } = database;
   const schema = names.tenantSchema(name);
   const role = hasRoles ? names.tenantRole(name) : null;
@@ -22,8 +22,8 @@ export async function provisionTenant(database: Database, name: string): Promise
   const isNew = await withAdmin(database.adminUrl, async (client) => {
     const table = `${quote(names.platform)}.tenant`;
     await client.query(
-      `INSERT INTO ${table} (id, name, schema_name, role_name, version) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
-      [newId(), name, schema, role],
+      `INSERT INTO ${table} (id, name, title, schema_name, role_name, version) VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT DO NOTHING`,
+      [newId(), name, title, schema, role],
     );
     const { rows } = await client.query<{ status: string }>(`SELECT status FROM ${table} WHERE name = $1`, [name]);
     return rows[0].status === 'provisioning';

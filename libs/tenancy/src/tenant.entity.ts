@@ -8,9 +8,13 @@ export type TenantStatus = 'provisioning' | 'active' | 'suspended' | 'migration_
 @Unique('uc_Tenant_Name', ['name'])
 @Unique('uc_Tenant_SchemaName', ['schemaName'])
 export class Tenant extends BaseEntity {
-  /** What people call it; the schema is named after it once and for all. */
+  /** What commands call it; the schema is named after it once and for all. */
   @Column('text')
   name: string;
+
+  /** Whom it is for, in their own words. */
+  @Column('text')
+  title: string;
 
   @Column('text')
   schemaName: string;

@@ -1,42 +1,74 @@
-import { ForbiddenException, Injectable, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
+import { ForbiddenException, Inject, Injectable, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
-import { Scope } from '@app/database';
+import { EntityManager, Repository } from 'typeorm';
+import { DATABASE, type Database, newId, Scope } from '@app/database';
+import { Remembered } from './remembered';
 import { Tenant } from './tenant.entity';
 
-const REMEMBERED_MS = 5_000; // a suspended tenant must be shut out within five seconds everywhere
+const REMEMBERED_MS = 4_000; // a suspended tenant must be shut out within five seconds everywhere
+const MOST_REMEMBERED = 10_000; // some 5 MB
 
 /** The registry: which tenants there are, where their data lives, and whether they may be served. */
 @Injectable()
 export class TenantsService {
-  private readonly remembered = new Map<string, { tenant: Tenant; until: number }>();
+  private readonly remembered = new Remembered<Tenant>(REMEMBERED_MS, MOST_REMEMBERED);
 
-  constructor(@InjectRepository(Tenant) private readonly tenants: Repository<Tenant>) {}
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @InjectRepository(Tenant) private readonly tenants: Repository<Tenant>,
+  ) {}
 
-  /** Where work for the tenant called `name` may go. Throws 404, 403 or 503 where it may not go anywhere. */
-  async scopeOf(name: string): Promise<Scope['tenant']> {
-    const { id, schemaName, roleName, status } = await this.named(name);
-    switch (status) {
-      case 'active':
-        return { id, schema: schemaName, role: roleName };
-      case 'suspended':
-        throw new ForbiddenException({ code: 'tenant_suspended', message: `Tenant ${name} is suspended.` });
-      case 'deleting':
-        throw new NotFoundException({ code: 'not_found', message: `Tenant ${name} does not exist.` });
-      default:
-        throw new ServiceUnavailableException({
-          code: `tenant_${status}`,
-          message: `Tenant ${name} cannot be served at the moment.`,
-        });
+  /** Where work for a tenant may go. Throws 404, 403 or 503 where it may not go anywhere. */
+  scopeOf(id: string): Scope['tenant'] | Promise<Scope['tenant']> {
+    const tenant = this.remembered.get(id, () => this.find(id));
+    return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
+  }
+
+  /** Enters a tenant called `title` in the registry, still to be provisioned, under a name of its own that is like the title. */
+  async register(title: string, manager: EntityManager): Promise<Tenant> {
+    const { names, hasRoles } = this.database;
+    for (let suffix = ''; ; suffix = `_${newId().slice(-6)}`) {
+      const name = nameLike(title, suffix);
+      const [schemaName, roleName] = [names.tenantSchema(name), hasRoles ? names.tenantRole(name) : null];
+      const values = { id: newId(), name, title, schemaName, roleName };
+      await manager.createQueryBuilder().insert().into(Tenant).values(values).orIgnore().execute();
+      const tenant = await manager.findOneBy(Tenant, { id: values.id });
+      if (tenant) return tenant;
     }
   }
 
-  private async named(name: string): Promise<Tenant> {
-    const known = this.remembered.get(name);
-    if (known && known.until > Date.now()) return known.tenant;
-    const tenant = await this.tenants.findOneBy({ name });
-    if (!tenant) throw new NotFoundException({ code: 'not_found', message: `Tenant ${name} does not exist.` });
-    this.remembered.set(name, { tenant, until: Date.now() + REMEMBERED_MS });
+  private async find(id: string): Promise<Tenant> {
+    const tenant = await this.tenants.findOneBy({ id });
+    if (!tenant) throw gone();
     return tenant;
   }
+}
+
+function placeOf({ id, schemaName, roleName, status }: Tenant): Scope['tenant'] {
+  switch (status) {
+    case 'active':
+      return { id, schema: schemaName, role: roleName };
+    case 'suspended':
+      throw new ForbiddenException({ code: 'tenant_suspended', message: 'This tenant is suspended.' });
+    case 'deleting':
+      throw gone();
+    default:
+      throw new ServiceUnavailableException({
+        code: `tenant_${status}`,
+        message: 'This tenant cannot be served at the moment.',
+      });
+  }
+}
+
+const gone = (): NotFoundException =>
+  new NotFoundException({ code: 'not_found', message: 'This tenant does not exist.' });
+
+/** "Acme Ltd." is acme_ltd, and one without any Latin letter is t: 40 characters at most, with the suffix. */
+function nameLike(title: string, suffix: string): string {
+  const letters = title
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '');
+  return (letters || 't').slice(0, 40 - suffix.length) + suffix;
 }

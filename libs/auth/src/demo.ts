@@ -1,0 +1,51 @@
+import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '@app/config';
+import { DATABASE, type Database, newId } from '@app/database';
+import { DEMO_TENANT, provisionTenant, Tenant } from '@app/tenancy';
+import { Login } from './logins/login.entity';
+import { Membership } from './logins/membership.entity';
+import { Passwords } from './passwords/passwords';
+
+/** Who everybody can sign in as, except in production: an owner of the tenant `demo`. */
+export const DEMO_LOGIN = { email: 'demo@example.com', password: 'demo-password' } as const;
+
+/** Makes the demonstration's tenant and login where there is none, and refuses to start production with them. */
+@Injectable()
+export class Demo implements OnModuleInit {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    private readonly dataSource: DataSource,
+    private readonly settings: Settings,
+    private readonly passwords: Passwords,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { manager } = this.dataSource;
+    const { email, password } = DEMO_LOGIN;
+    const login = await manager.findOneBy(Login, { email });
+    if (this.settings.isProduction) {
+      if (login)
+        throw new Error(`Everybody knows the password of ${email}: take that login out before production starts.`);
+      return;
+    }
+    if (login) return;
+    await provisionTenant(this.database, DEMO_TENANT);
+    const tenant = await manager.findOneByOrFail(Tenant, { name: DEMO_TENANT });
+    const passwordHash = await this.passwords.hash(password);
+    // Others may start at the same time: whoever comes second finds both.
+    await manager.transaction(async (manager) => {
+      const insert = (Entity: typeof Login | typeof Membership, values: object) =>
+        manager
+          .createQueryBuilder()
+          .insert()
+          .into(Entity)
+          .values({ id: newId(), ...values })
+          .orIgnore()
+          .execute();
+      await insert(Login, { email, passwordHash });
+      const { id: loginId } = await manager.findOneByOrFail(Login, { email });
+      await insert(Membership, { loginId, tenantId: tenant.id, role: 'owner' });
+    });
+  }
+}

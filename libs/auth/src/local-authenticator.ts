@@ -1,0 +1,95 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, UnauthorizedException } from '@nestjs/common';
+import { isUUID } from 'class-validator';
+import type { FastifyRequest } from 'fastify';
+import { DataSource } from 'typeorm';
+import { Authenticator, permits, Principal } from '@app/access';
+import { Remembered } from '@app/tenancy';
+import { AccessTokens } from './access-tokens';
+import { ApiKey } from './api-keys/api-key.entity';
+import { Membership } from './logins/membership.entity';
+import { permissionsOf, Role } from './roles';
+import { digestOf } from './secrets';
+import { Session } from './sign-in/session.entity';
+
+const BELIEVED_MS = 4_000; // whatever is revoked must be so within five seconds everywhere
+const MOST_KNOWN = 10_000; // some 10 MB; who is not among them is looked up again
+
+/** Who a credential is of, and when it expires, in milliseconds. */
+interface Credential {
+  principal: Principal;
+  expiresAt: number;
+}
+
+/** Knows people by our access tokens and programs by their API keys, and asks the database anew every few seconds. */
+@Injectable()
+export class LocalAuthenticator extends Authenticator {
+  private readonly known = new Remembered<Credential>(BELIEVED_MS, MOST_KNOWN, ({ expiresAt }) => expiresAt);
+
+  constructor(
+    private readonly tokens: AccessTokens,
+    private readonly dataSource: DataSource,
+  ) {
+    super();
+  }
+
+  authenticate({ headers }: FastifyRequest): Principal | Promise<Principal> {
+    const { authorization } = headers;
+    const credential = authorization ?? headers['x-api-key'];
+    if (typeof credential !== 'string')
+      throw unauthorized('unauthenticated', 'Sign in first: send a Bearer token or X-Api-Key.');
+    const found = this.known.get(credential, () =>
+      authorization ? this.personOf(authorization) : this.programOf(credential),
+    );
+    return found instanceof Promise ? found.then(({ principal }) => principal) : found.principal;
+  }
+
+  private async personOf(authorization: string): Promise<Credential> {
+    const [, token] = /^Bearer ([\w.-]+)$/i.exec(authorization) ?? [];
+    const claims = token && (await this.tokens.verify(token).catch(() => undefined));
+    if (!claims)
+      throw unauthorized(
+        'invalid_token',
+        'The access token is not valid, or not any more: refresh it or sign in again.',
+      );
+
+    const { sid, sub, tid, exp } = claims;
+    const found = await this.dataSource.manager
+      .createQueryBuilder(Session, 'session')
+      .innerJoin('session.login', 'login')
+      .leftJoin(Membership, 'membership', 'membership.login_id = login.id AND membership.tenant_id = session.tenant_id')
+      .select([
+        'login.is_platform_admin AS "isPlatformAdmin"',
+        'membership.role AS role',
+        'session.tenant_id AS "tenantId"',
+      ])
+      .where('session.id = :sid AND login.id = :sub AND session.ended_at IS NULL', { sid, sub })
+      .getRawOne<{ isPlatformAdmin: boolean; role: Role | null; tenantId: string | null }>();
+    if (!found || (found.tenantId ?? undefined) !== tid || (tid && !found.role)) {
+      throw unauthorized('session_over', 'This session is over: sign in again.');
+    }
+    const permissions = permissionsOf(found.role, found.isPlatformAdmin);
+    const principal = { actor: `login:${sub}`, loginId: sub, sessionId: sid, tenantId: tid, permissions };
+    return { principal, expiresAt: exp };
+  }
+
+  /** What a key may do is what it was made for, and what the one who made it may still do. */
+  private async programOf(credential: string): Promise<Credential> {
+    const [, id, secret] = /^ak_([0-9a-f-]{36})\.([\w-]{43})$/.exec(credential) ?? [];
+    const { manager } = this.dataSource;
+    const key = isUUID(id) ? await manager.findOneBy(ApiKey, { id }) : null;
+    const isRight =
+      key && timingSafeEqual(key.secretHash, digestOf(secret)) && !(key.expiresAt && key.expiresAt < new Date());
+    const { loginId, tenantId } = key ?? {};
+    const membership = isRight ? await manager.findOneBy(Membership, { loginId, tenantId }) : null;
+    if (!membership || !key) throw unauthorized('invalid_api_key', 'The API key is not valid, or not any more.');
+
+    const held = permissionsOf(membership.role, false);
+    const permissions = key.scopes.filter((scope) => permits(held, scope));
+    const principal = { actor: `api-key:${id}`, loginId: membership.loginId, tenantId, permissions };
+    return { principal, expiresAt: key.expiresAt?.getTime() ?? Infinity };
+  }
+}
+
+const unauthorized = (code: string, message: string): UnauthorizedException =>
+  new UnauthorizedException({ code, message });

@@ -1,0 +1,127 @@
+import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { newId } from '@app/database';
+import { Tenant } from '@app/tenancy';
+import { Settings } from '@app/config';
+import { Login, normalized } from '../logins/login.entity';
+import { Membership } from '../logins/membership.entity';
+import { Letters } from '../mail/letters';
+import { Passwords } from '../passwords/passwords';
+import type { Role } from '../roles';
+import { DAY, digestOf, inTime, newSecret } from '../secrets';
+import { ApiKey } from '../api-keys/api-key.entity';
+import { Session } from '../sign-in/session.entity';
+import { wrongPassword } from '../sign-in/sign-in.service';
+import { invalidToken, signUpClosed } from '../sign-up/sign-up.service';
+import { Invitation } from './invitation.entity';
+
+/** Who works in a tenant, and who is invited to. */
+@Injectable()
+export class MembersService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly settings: Settings,
+    private readonly passwords: Passwords,
+    private readonly letters: Letters,
+  ) {}
+
+  /** The members of a tenant with their logins, in the order they came. */
+  list(tenantId: string): Promise<Membership[]> {
+    return this.dataSource.manager.find(Membership, {
+      where: { tenantId },
+      relations: { login: true },
+      order: { createdAt: 'ASC' },
+    });
+  }
+
+  /** Mails an invitation to join a tenant; it replaces an earlier one to the same address. */
+  async invite(tenantId: string, address: string, role: Role): Promise<void> {
+    const email = normalized(address);
+    const token = newSecret();
+    const { manager } = this.dataSource;
+    const { title } = await manager.findOneByOrFail(Tenant, { id: tenantId });
+    if (await manager.existsBy(Membership, { tenantId, login: { email } })) {
+      throw new ConflictException({ code: 'already_a_member', message: `${email} is a member of this tenant.` });
+    }
+    await manager.upsert(
+      Invitation,
+      { id: newId(), tenantId, email, role, tokenHash: digestOf(token), expiresAt: inTime(7 * DAY) },
+      ['tenantId', 'email'],
+    );
+    this.letters.invite(email, title, token);
+  }
+
+  /**
+   * Makes whoever has the token of an invitation a member. An address without a login gets one, with `password`; one that
+   * has a login must know its password, for the mailbox alone is not the login.
+   */
+  async accept(token: string, password: string): Promise<void> {
+    const passwordHash = await this.passwords.hash(password);
+    await this.dataSource.transaction(async (manager) => {
+      const invitation = await manager.findOne(Invitation, {
+        where: { tokenHash: digestOf(token) },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (!invitation || invitation.expiresAt < new Date()) throw invalidToken();
+      const { email, tenantId, role } = invitation;
+      let login = await manager.findOneBy(Login, { email });
+      if (login && !(await this.passwords.matches(password, login.passwordHash))) throw wrongPassword();
+      if (!login && this.settings.signUpMode === 'closed') throw signUpClosed();
+      login ??= await manager.save(manager.create(Login, { email, passwordHash }));
+      await manager.save(manager.create(Membership, { loginId: login.id, tenantId, role }));
+      await manager.delete(Invitation, invitation.id);
+    });
+  }
+
+  /** Makes a member something else. Throws 409 for the last owner. */
+  async changeRole(tenantId: string, id: string, role: Role): Promise<void> {
+    await this.change(tenantId, id, role === 'owner', (manager) => manager.update(Membership, id, { role }));
+  }
+
+  /** Removes a member with their sessions and API keys in this tenant. Throws 409 for the last owner. */
+  async remove(tenantId: string, id: string): Promise<void> {
+    await this.change(tenantId, id, false, async (manager, { loginId }) => {
+      await manager.delete(Membership, id);
+      await manager.delete(Session, { loginId, tenantId });
+      await manager.delete(ApiKey, { loginId, tenantId });
+    });
+  }
+
+  /** Removes a login with all that is its own. Throws 409 where it is the last owner of a tenant. */
+  async removeLogin(loginId: string): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      for (const { tenantId } of await manager.findBy(Membership, { loginId, role: 'owner' })) {
+        await refuseLastOwner(manager, tenantId, loginId);
+      }
+      await manager.delete(Login, loginId);
+    });
+  }
+
+  private async change(
+    tenantId: string,
+    id: string,
+    staysOwner: boolean,
+    work: (manager: EntityManager, member: Membership) => Promise<unknown>,
+  ): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      const member = await manager.findOneBy(Membership, { id, tenantId });
+      if (!member) throw new NotFoundException({ code: 'not_found', message: `There is no member ${id}.` });
+      if (!staysOwner) await refuseLastOwner(manager, tenantId, member.loginId);
+      await work(manager, member);
+    });
+  }
+}
+
+/** Throws 409 when `loginId` is the only owner of a tenant; two who leave at the same time wait for each other. */
+async function refuseLastOwner(manager: EntityManager, tenantId: string, loginId: string): Promise<void> {
+  const owners = await manager.find(Membership, {
+    where: { tenantId, role: 'owner' },
+    lock: { mode: 'pessimistic_write' },
+    order: { id: 'ASC' },
+  });
+  if (owners.length > 1 || owners[0]?.loginId !== loginId) return;
+  throw new ConflictException({
+    code: 'last_owner',
+    message: 'A tenant must have an owner: make someone else an owner first.',
+  });
+}

@@ -1,0 +1,77 @@
+import { BadRequestException, ForbiddenException, Inject, Injectable } from '@nestjs/common';
+import { DataSource, EntityManager, LessThan } from 'typeorm';
+import { Settings } from '@app/config';
+import { DATABASE, type Database, newId } from '@app/database';
+import { provisionTenant, Tenant, TenantsService } from '@app/tenancy';
+import { Login, normalized } from '../logins/login.entity';
+import { Membership } from '../logins/membership.entity';
+import { Letters } from '../mail/letters';
+import { Passwords } from '../passwords/passwords';
+import { DAY, digestOf, inTime, newSecret } from '../secrets';
+import { SignUp } from './sign-up.entity';
+
+/** How a stranger gets a login and a tenant of their own. */
+@Injectable()
+export class SignUpService {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    private readonly dataSource: DataSource,
+    private readonly settings: Settings,
+    private readonly passwords: Passwords,
+    private readonly tenants: TenantsService,
+    private readonly letters: Letters,
+  ) {}
+
+  /** Notes the wish and mails a link. Does the same work, and says nothing, where the address has a login already. */
+  async signUp(address: string, password: string, tenantTitle: string): Promise<void> {
+    if (this.settings.signUpMode !== 'open') throw signUpClosed();
+    const email = normalized(address);
+    const token = newSecret();
+    const passwordHash = await this.passwords.hash(password);
+    const { manager } = this.dataSource;
+    await manager.delete(SignUp, { expiresAt: LessThan(new Date()) });
+    await manager.save(
+      manager.create(SignUp, { email, passwordHash, tenantTitle, tokenHash: digestOf(token), expiresAt: inTime(DAY) }),
+    );
+    if (await manager.existsBy(Login, { email })) this.letters.alreadySignedUp(email);
+    else this.letters.confirmSignUp(email, tenantTitle, token);
+  }
+
+  /** Makes the login and the tenant of a link; killed anywhere, the same link completes what was begun. */
+  async verify(token: string): Promise<Tenant> {
+    const tenant = await this.dataSource.transaction(async (manager) => {
+      const signUp = await manager.findOne(SignUp, {
+        where: { tokenHash: digestOf(token) },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (!signUp || signUp.expiresAt < new Date()) throw invalidToken();
+      if (signUp.tenantId) return manager.findOneByOrFail(Tenant, { id: signUp.tenantId });
+
+      const login = await this.loginOf(signUp, manager);
+      const tenant = await this.tenants.register(signUp.tenantTitle, manager);
+      await manager.save(
+        manager.create(Membership, { loginId: login.id, tenantId: tenant.id, role: 'owner' as const }),
+      );
+      await manager.update(SignUp, signUp.id, { tenantId: tenant.id });
+      return tenant;
+    });
+    await provisionTenant(this.database, tenant.name);
+    return tenant;
+  }
+
+  /** The login of an address that is proven now; one that was made meanwhile keeps its password. */
+  private async loginOf({ email, passwordHash }: SignUp, manager: EntityManager): Promise<Login> {
+    const values = { id: newId(), email, passwordHash };
+    await manager.createQueryBuilder().insert().into(Login).values(values).orIgnore().execute();
+    return manager.findOneByOrFail(Login, { email });
+  }
+}
+
+export const invalidToken = (): BadRequestException =>
+  new BadRequestException({
+    code: 'invalid_token',
+    message: 'This link is not valid, or not any more: ask for a new one.',
+  });
+
+export const signUpClosed = (): ForbiddenException =>
+  new ForbiddenException({ code: 'sign_up_closed', message: 'Nobody can sign up here without an invitation.' });
