@@ -1,4 +1,5 @@
 import { DynamicModule, Module } from '@nestjs/common';
+import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
 import { Database, DatabaseModule } from '@app/database';
@@ -6,7 +7,8 @@ import { DomainModule } from '@app/domain';
 import { TenancyModule } from '@app/tenancy';
 import { HealthController } from './health.controller';
 import { Drain } from './http/drain';
-import { LandingController } from './landing.controller';
+import { AccountController } from './pages/account.controller';
+import { LandingController } from './pages/landing.controller';
 
 /** The table of contents of the API. */
 @Module({})
@@ -14,8 +16,15 @@ export class ApiModule {
   static on(settings: Settings, database: Database): DynamicModule {
     return {
       module: ApiModule,
-      imports: [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, CrudModule, DomainModule],
-      controllers: [LandingController, HealthController],
+      imports: [
+        ConfigModule.with(settings),
+        DatabaseModule.on(database),
+        TenancyModule,
+        AuthModule,
+        CrudModule,
+        DomainModule,
+      ],
+      controllers: [LandingController, AccountController, HealthController],
       providers: [Drain],
     };
   }

@@ -8,7 +8,9 @@ import { RouteTable } from './http/route-table';
 
 /** Where the routes lie, in the server as in its documentation. */
 export function placeRoutes(api: NestFastifyApplication): void {
-  api.setGlobalPrefix('api/v1', { exclude: ['/', 'health/live', 'health/ready'] });
+  api.setGlobalPrefix('api/v1', {
+    exclude: ['/', 'account', 'account/script.js', 'health/live', 'health/ready', '.well-known/jwks.json'],
+  });
 }
 
 /** What holds for every route: checks, errors, security headers, and an orderly end. */
@@ -34,6 +36,8 @@ export function configure(api: NestFastifyApplication, settings: Settings, logge
         'Link',
         'Location',
         'Preference-Applied',
+        'RateLimit',
+        'RateLimit-Policy',
         'Retry-After',
         'X-Request-Id',
       ],

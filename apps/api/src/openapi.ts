@@ -23,9 +23,13 @@ export function createDocument(api: NestFastifyApplication): OpenAPIObject {
     .setVersion('1')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/')
+    .addBearerAuth()
+    .addOAuth2({ type: 'oauth2', flows: { password: { tokenUrl: '/api/v1/auth/token', scopes: {} } } })
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Api-Key' }, 'apiKey')
     .build();
   const document = SwaggerModule.createDocument(api, about, {
-    operationIdFactory: (controller, method) => `${controller.replace('Controller', '').toLowerCase()}.${method}`,
+    operationIdFactory: (controller, method) =>
+      `${controller[0].toLowerCase()}${controller.slice(1).replace('Controller', '')}.${method}`,
     extraModels: [ProblemDto],
   });
   const operations = Object.values(document.paths).flatMap((path) => METHODS.flatMap((method) => path[method] ?? []));

@@ -19,6 +19,7 @@ import {
 import { ApiBody } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DeepPartial } from 'typeorm';
+import { Require } from '@app/access';
 import { BaseEntity, currentUnit } from '@app/database';
 import { answerBulk, BulkAnswer } from './writing/bulk-answer';
 import { BulkQueryDto, BulkResultDto, CountDto, IdsDto, ImportReportDto } from './crud.dto';
@@ -98,6 +99,7 @@ export function CrudController<
     }
 
     @Get()
+    @Require(':read')
     @Documents(`Read a page of ${name} records`, { 200: PageDto }, [400])
     @pageQuery.documented()
     async readPage(@Query(pageQuery) query: PageQuery = {}): Promise<PageOf<R>> {
@@ -106,6 +108,7 @@ export function CrudController<
     }
 
     @Get(':id')
+    @Require(':read')
     @TakesIfNoneMatch('The ETag of what the client has; if the record still has it, the answer is 304.')
     @Documents(`Read one ${name}`, { 200: shapes.read, 304: undefined }, [400, 404])
     @oneQuery.documented()
@@ -114,6 +117,7 @@ export function CrudController<
     }
 
     @Post()
+    @Require(':write')
     @Documents(`Create one ${name}`, { 201: shapes.read }, [400, 409, 413, 415, 422])
     @Takes(shapes.create)
     async createOne(@Body() values: C): Promise<R> {
@@ -122,6 +126,7 @@ export function CrudController<
     }
 
     @Put()
+    @Require(':write')
     @Documents(
       `Create one ${name}, or change the one with the same ${key.join(' and ')}`,
       { 200: shapes.read, 201: shapes.read },
@@ -142,6 +147,7 @@ export function CrudController<
     }
 
     @Patch(':id')
+    @Require(':write')
     @TakesIfMatch()
     @Documents(`Change one ${name}`, { 200: shapes.read }, [400, 404, 409, 412, 413, 415, 422, 428])
     @Takes(String, shapes.update, Object)
@@ -154,6 +160,7 @@ export function CrudController<
     }
 
     @Delete(':id')
+    @Require(':delete')
     @HttpCode(HttpStatus.NO_CONTENT)
     @TakesIfMatch()
     @Documents(`Delete one ${name}`, { 204: undefined }, [400, 404, 409, 412])
@@ -167,6 +174,7 @@ export function CrudController<
     }
 
     @Delete()
+    @Require(':delete')
     @Documents(`Delete all ${name} records that match a filter`, { 200: CountDto }, [400, 409, 422])
     @deleteMatchingQuery.documented()
     async deleteMatching(@Query(deleteMatchingQuery) query: DeleteMatchingQuery): Promise<CountDto> {
@@ -175,6 +183,7 @@ export function CrudController<
       return { count: await this.service.deleteMatching(query, query) };
     }
 
+    @Require(':write')
     @When(isSoft, Post(':id/restore'), HttpCode(HttpStatus.OK), TakesIfMatch())
     @When(isSoft, Documents(`Restore a deleted ${name}`, { 200: shapes.read }, [400, 404, 409, 412]))
     async restoreOne(@Param('id', IdPipe) id: string, @Conditional() conditions: Conditions): Promise<R> {
@@ -182,6 +191,7 @@ export function CrudController<
     }
 
     @Post('bulk')
+    @Require(':write')
     @MayPrefer()
     @Documents(`Create many ${name} records`, { 201: BulkResult, 207: BulkResult }, [400, 409, 413, 415, 422])
     @ApiBody({ type: [shapes.create] })
@@ -198,6 +208,7 @@ export function CrudController<
     }
 
     @Put('bulk')
+    @Require(':write')
     @MayPrefer()
     @Documents(
       `Create many ${name} records, or change those with the same ${key.join(' and ')}`,
@@ -219,6 +230,7 @@ export function CrudController<
     }
 
     @Patch('bulk')
+    @Require(':write')
     @MayPrefer()
     @Documents(`Change many ${name} records`, { 200: BulkResult, 207: BulkResult }, [400, 404, 409, 412, 413, 415, 422])
     @ApiBody({ type: [change] })
@@ -235,6 +247,7 @@ export function CrudController<
     }
 
     @Post('bulk/delete')
+    @Require(':delete')
     @HttpCode(HttpStatus.OK)
     @Documents(`Delete many ${name} records`, { 200: BulkResult, 207: BulkResult }, [400, 404, 409, 413, 415, 422])
     deleteMany(
@@ -250,6 +263,7 @@ export function CrudController<
     }
 
     @Post('bulk/read')
+    @Require(':read')
     @HttpCode(HttpStatus.OK)
     @Documents(`Read many ${name} records`, { 200: ListDto }, [400, 413, 415, 422])
     async readMany(@Body(IdsPipe) { ids }: IdsDto): Promise<{ items: R[]; missing: string[] }> {
@@ -258,6 +272,7 @@ export function CrudController<
     }
 
     @Post('import')
+    @Require(':write')
     @HttpCode(HttpStatus.OK)
     @TakesFile()
     @Documents(`Import ${name} records from a file`, { 200: ImportReportDto }, [400, 409, 415, 422])
@@ -273,6 +288,7 @@ export function CrudController<
     }
 
     @Get('export')
+    @Require(':read')
     @GivesFile()
     @Documents(`Export ${name} records as a file`, {}, [400])
     @exportQuery.documented()

@@ -57,6 +57,11 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     if (isUtf8(body as Buffer)) void parseJson(request, body.toString(), done);
     else done(new BadRequestException({ code: 'malformed_json', message: 'The body is not UTF-8.' }));
   });
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (request, body, done) => {
+    const takesForms = request.routeOptions.url?.endsWith('/auth/token'); // as OAuth 2 has it
+    if (takesForms) done(null, Object.fromEntries(new URLSearchParams(body as string)));
+    else done(new UnsupportedMediaTypeException('The body must be application/json.'));
+  });
   // Files are not read here but where they go, and nowhere else.
   fastify.addContentTypeParser(Object.keys(FORMATS), (request, body, done) => {
     const takesFiles = request.routeOptions.url?.endsWith('/import');

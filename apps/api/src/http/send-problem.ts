@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import type { Logger } from 'pino';
 import { EntityMetadata } from 'typeorm';
+import { TooManyTries } from '@app/auth';
 import { causeOf, Problem } from '@app/crud';
 import { isRetryable, isUnavailable, postgresError } from '@app/database';
 
@@ -37,6 +38,8 @@ export function sendProblem(
   if (facts.status >= 500)
     logger[facts.status === 500 ? 'error' : 'warn']({ requestId: request.id, err: error }, facts.detail);
   if (facts.status === 503) reply.header('Retry-After', '1');
+  if (error instanceof TooManyTries) reply.header('Retry-After', String(error.retryAfter));
+  if (facts.status === 401) reply.header('WWW-Authenticate', 'Bearer');
   if (error instanceof Problem) reply.headers(error.headers);
   void reply
     .status(facts.status)

@@ -4,6 +4,224 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type SignInDto = {
+    /**
+     * Which tenant to work in; unless said, the one you worked in last.
+     */
+    tenantId?: string;
+    email: string;
+    password: string;
+};
+
+export type TokensDto = {
+    /**
+     * Seconds until the access token expires.
+     */
+    expiresIn: number;
+    /**
+     * To be sent as `Authorization: Bearer …`.
+     */
+    accessToken: string;
+    /**
+     * To be sent to `/auth/refresh`, once: the answer holds the next.
+     */
+    refreshToken: string;
+    tokenType: string;
+};
+
+export type PasswordGrantDto = {
+    grant_type: 'password';
+    /**
+     * The e-mail address.
+     */
+    username: string;
+    password: string;
+    scope?: string;
+    client_id?: string;
+    client_secret?: string;
+};
+
+export type OAuthTokensDto = {
+    expires_in: number;
+    access_token: string;
+    refresh_token: string;
+    token_type: string;
+};
+
+export type RefreshDto = {
+    refreshToken: string;
+};
+
+export type SwitchDto = {
+    tenantId: string;
+};
+
+export type SessionDto = {
+    id: string;
+    tenantId: string | null;
+    userAgent: string | null;
+    ip: string | null;
+    createdAt: string;
+    lastUsedAt: string;
+    /**
+     * Whether it is the one that asks.
+     */
+    isCurrent: boolean;
+};
+
+export type SessionsDto = {
+    items: Array<SessionDto>;
+};
+
+export type SignUpDto = {
+    email: string;
+    /**
+     * At least ten characters.
+     */
+    password: string;
+    /**
+     * What your tenant is to be called.
+     */
+    tenantName: string;
+};
+
+export type VerifyDto = {
+    /**
+     * Of the link that was mailed.
+     */
+    token: string;
+};
+
+export type VerifiedDto = {
+    tenantId: string;
+};
+
+export type ForgotPasswordDto = {
+    email: string;
+};
+
+export type ResetPasswordDto = {
+    /**
+     * Of the link that was mailed.
+     */
+    token: string;
+    /**
+     * At least ten characters.
+     */
+    password: string;
+};
+
+export type ChangePasswordDto = {
+    /**
+     * The present one.
+     */
+    currentPassword: string;
+    /**
+     * At least ten characters.
+     */
+    newPassword: string;
+};
+
+export type MyTenantDto = {
+    id: string;
+    title: string;
+    /**
+     * owner, editor or viewer.
+     */
+    role: string;
+};
+
+export type MeDto = {
+    id: string;
+    /**
+     * The tenant that requests are about.
+     */
+    tenantId: string | null;
+    tenants: Array<MyTenantDto>;
+    email: string;
+    /**
+     * What may be done there; a star stands for whatever a tenant has.
+     */
+    permissions: Array<string>;
+};
+
+export type DeleteMeDto = {
+    /**
+     * Your own, once more.
+     */
+    password: string;
+};
+
+export type MemberDto = {
+    id: string;
+    role: 'owner' | 'editor' | 'viewer';
+    email: string;
+    createdAt: string;
+};
+
+export type MembersDto = {
+    items: Array<MemberDto>;
+};
+
+export type InviteDto = {
+    role: 'owner' | 'editor' | 'viewer';
+    email: string;
+};
+
+export type ChangeRoleDto = {
+    role: 'owner' | 'editor' | 'viewer';
+};
+
+export type AcceptInvitationDto = {
+    /**
+     * Of the link that was mailed.
+     */
+    token: string;
+    /**
+     * Of your login; one that is made by this gets it, and it must have at least ten characters.
+     */
+    password: string;
+};
+
+export type ApiKeyDto = {
+    id: string;
+    expiresAt: string | null;
+    name: string;
+    scopes: Array<string>;
+    createdAt: string;
+};
+
+export type ApiKeysDto = {
+    items: Array<ApiKeyDto>;
+};
+
+export type CreateApiKeyDto = {
+    /**
+     * What it may do, and you may too.
+     */
+    scopes: Array<string>;
+    /**
+     * Never, unless said.
+     */
+    expiresAt?: string | null;
+    /**
+     * What it is for.
+     */
+    name: string;
+};
+
+export type NewApiKeyDto = {
+    id: string;
+    expiresAt: string | null;
+    name: string;
+    scopes: Array<string>;
+    createdAt: string;
+    /**
+     * To be sent as `X-Api-Key`; it is not shown again.
+     */
+    key: string;
+};
+
 export type ProblemErrorDto = {
     /**
      * Which item of a bulk request, counted from 0.
@@ -848,6 +1066,512 @@ export type HealthReadyErrors = {
 export type HealthReadyError = HealthReadyErrors[keyof HealthReadyErrors];
 
 export type HealthReadyResponses = {
+    200: unknown;
+};
+
+export type SignInSignInData = {
+    body: SignInDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/sign-in';
+};
+
+export type SignInSignInErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInSignInError = SignInSignInErrors[keyof SignInSignInErrors];
+
+export type SignInSignInResponses = {
+    200: TokensDto;
+};
+
+export type SignInSignInResponse = SignInSignInResponses[keyof SignInSignInResponses];
+
+export type SignInTokenData = {
+    body: PasswordGrantDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/token';
+};
+
+export type SignInTokenErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInTokenError = SignInTokenErrors[keyof SignInTokenErrors];
+
+export type SignInTokenResponses = {
+    200: OAuthTokensDto;
+};
+
+export type SignInTokenResponse = SignInTokenResponses[keyof SignInTokenResponses];
+
+export type SignInRefreshData = {
+    body: RefreshDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/refresh';
+};
+
+export type SignInRefreshErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInRefreshError = SignInRefreshErrors[keyof SignInRefreshErrors];
+
+export type SignInRefreshResponses = {
+    200: TokensDto;
+};
+
+export type SignInRefreshResponse = SignInRefreshResponses[keyof SignInRefreshResponses];
+
+export type SignInSwitchToData = {
+    body: SwitchDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/switch';
+};
+
+export type SignInSwitchToErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInSwitchToError = SignInSwitchToErrors[keyof SignInSwitchToErrors];
+
+export type SignInSwitchToResponses = {
+    200: TokensDto;
+};
+
+export type SignInSwitchToResponse = SignInSwitchToResponses[keyof SignInSwitchToResponses];
+
+export type SignInSignOutData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/sign-out';
+};
+
+export type SignInSignOutErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInSignOutError = SignInSignOutErrors[keyof SignInSignOutErrors];
+
+export type SignInSignOutResponses = {
+    204: void;
+};
+
+export type SignInSignOutResponse = SignInSignOutResponses[keyof SignInSignOutResponses];
+
+export type SignInReadSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/sessions';
+};
+
+export type SignInReadSessionsErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInReadSessionsError = SignInReadSessionsErrors[keyof SignInReadSessionsErrors];
+
+export type SignInReadSessionsResponses = {
+    200: SessionsDto;
+};
+
+export type SignInReadSessionsResponse = SignInReadSessionsResponses[keyof SignInReadSessionsResponses];
+
+export type SignInEndSessionData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/auth/sessions/{id}';
+};
+
+export type SignInEndSessionErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignInEndSessionError = SignInEndSessionErrors[keyof SignInEndSessionErrors];
+
+export type SignInEndSessionResponses = {
+    204: void;
+};
+
+export type SignInEndSessionResponse = SignInEndSessionResponses[keyof SignInEndSessionResponses];
+
+export type SignUpSignUpData = {
+    body: SignUpDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/sign-up';
+};
+
+export type SignUpSignUpErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignUpSignUpError = SignUpSignUpErrors[keyof SignUpSignUpErrors];
+
+export type SignUpSignUpResponses = {
+    202: unknown;
+};
+
+export type SignUpVerifyData = {
+    body: VerifyDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/verify';
+};
+
+export type SignUpVerifyErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type SignUpVerifyError = SignUpVerifyErrors[keyof SignUpVerifyErrors];
+
+export type SignUpVerifyResponses = {
+    200: VerifiedDto;
+};
+
+export type SignUpVerifyResponse = SignUpVerifyResponses[keyof SignUpVerifyResponses];
+
+export type PasswordsForgotData = {
+    body: ForgotPasswordDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/password/forgot';
+};
+
+export type PasswordsForgotErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type PasswordsForgotError = PasswordsForgotErrors[keyof PasswordsForgotErrors];
+
+export type PasswordsForgotResponses = {
+    202: unknown;
+};
+
+export type PasswordsResetData = {
+    body: ResetPasswordDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/password/reset';
+};
+
+export type PasswordsResetErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type PasswordsResetError = PasswordsResetErrors[keyof PasswordsResetErrors];
+
+export type PasswordsResetResponses = {
+    204: void;
+};
+
+export type PasswordsResetResponse = PasswordsResetResponses[keyof PasswordsResetResponses];
+
+export type PasswordsChangeData = {
+    body: ChangePasswordDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/password/change';
+};
+
+export type PasswordsChangeErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type PasswordsChangeError = PasswordsChangeErrors[keyof PasswordsChangeErrors];
+
+export type PasswordsChangeResponses = {
+    204: void;
+};
+
+export type PasswordsChangeResponse = PasswordsChangeResponses[keyof PasswordsChangeResponses];
+
+export type MeRemoveData = {
+    body: DeleteMeDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/me';
+};
+
+export type MeRemoveErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MeRemoveError = MeRemoveErrors[keyof MeRemoveErrors];
+
+export type MeRemoveResponses = {
+    204: void;
+};
+
+export type MeRemoveResponse = MeRemoveResponses[keyof MeRemoveResponses];
+
+export type MeReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/me';
+};
+
+export type MeReadErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MeReadError = MeReadErrors[keyof MeReadErrors];
+
+export type MeReadResponses = {
+    200: MeDto;
+};
+
+export type MeReadResponse = MeReadResponses[keyof MeReadResponses];
+
+export type MembersReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/members';
+};
+
+export type MembersReadErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MembersReadError = MembersReadErrors[keyof MembersReadErrors];
+
+export type MembersReadResponses = {
+    200: MembersDto;
+};
+
+export type MembersReadResponse = MembersReadResponses[keyof MembersReadResponses];
+
+export type MembersInviteData = {
+    body: InviteDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/members';
+};
+
+export type MembersInviteErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MembersInviteError = MembersInviteErrors[keyof MembersInviteErrors];
+
+export type MembersInviteResponses = {
+    202: unknown;
+};
+
+export type MembersRemoveData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/members/{id}';
+};
+
+export type MembersRemoveErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MembersRemoveError = MembersRemoveErrors[keyof MembersRemoveErrors];
+
+export type MembersRemoveResponses = {
+    204: void;
+};
+
+export type MembersRemoveResponse = MembersRemoveResponses[keyof MembersRemoveResponses];
+
+export type MembersChangeRoleData = {
+    body: ChangeRoleDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/members/{id}';
+};
+
+export type MembersChangeRoleErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MembersChangeRoleError = MembersChangeRoleErrors[keyof MembersChangeRoleErrors];
+
+export type MembersChangeRoleResponses = {
+    204: void;
+};
+
+export type MembersChangeRoleResponse = MembersChangeRoleResponses[keyof MembersChangeRoleResponses];
+
+export type InvitationsAcceptData = {
+    body: AcceptInvitationDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/invitations/accept';
+};
+
+export type InvitationsAcceptErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type InvitationsAcceptError = InvitationsAcceptErrors[keyof InvitationsAcceptErrors];
+
+export type InvitationsAcceptResponses = {
+    204: void;
+};
+
+export type InvitationsAcceptResponse = InvitationsAcceptResponses[keyof InvitationsAcceptResponses];
+
+export type ApiKeysReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/api-keys';
+};
+
+export type ApiKeysReadErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ApiKeysReadError = ApiKeysReadErrors[keyof ApiKeysReadErrors];
+
+export type ApiKeysReadResponses = {
+    200: ApiKeysDto;
+};
+
+export type ApiKeysReadResponse = ApiKeysReadResponses[keyof ApiKeysReadResponses];
+
+export type ApiKeysCreateData = {
+    body: CreateApiKeyDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/api-keys';
+};
+
+export type ApiKeysCreateErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ApiKeysCreateError = ApiKeysCreateErrors[keyof ApiKeysCreateErrors];
+
+export type ApiKeysCreateResponses = {
+    201: NewApiKeyDto;
+};
+
+export type ApiKeysCreateResponse = ApiKeysCreateResponses[keyof ApiKeysCreateResponses];
+
+export type ApiKeysRemoveData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/auth/api-keys/{id}';
+};
+
+export type ApiKeysRemoveErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ApiKeysRemoveError = ApiKeysRemoveErrors[keyof ApiKeysRemoveErrors];
+
+export type ApiKeysRemoveResponses = {
+    204: void;
+};
+
+export type ApiKeysRemoveResponse = ApiKeysRemoveResponses[keyof ApiKeysRemoveResponses];
+
+export type PublicKeysReadKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/.well-known/jwks.json';
+};
+
+export type PublicKeysReadKeysErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type PublicKeysReadKeysError = PublicKeysReadKeysErrors[keyof PublicKeysReadKeysErrors];
+
+export type PublicKeysReadKeysResponses = {
     200: unknown;
 };
 

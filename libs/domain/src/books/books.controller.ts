@@ -1,5 +1,6 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { Require } from '@app/access';
 import { CrudController, Documents } from '@app/crud';
 import { BookDto, CreateBookDto, UpdateBookDto } from './book.dto';
 import { Book } from './book.entity';
@@ -17,6 +18,7 @@ export class BooksController extends CrudController(Book, {
   }
 
   @Get('by-identifier/:identifier')
+  @Require(':read')
   @Documents('Read the Book with this identifier', { 200: BookDto }, [404])
   async readByIdentifier(@Param('identifier') identifier: string): Promise<BookDto> {
     return this.toDto(await this.books.readOneBy({ identifier }));
