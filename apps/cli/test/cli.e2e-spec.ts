@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 // What is newest: added to here with every migration.
-const PLATFORM = ['CreateTenant', 'CreateKey'];
+const PLATFORM = ['CreateTenant', 'CreateKey', 'AddTenantTitle', 'CreateLogin', 'CreateRateLimit'];
 const TENANT = [
   'CreateBook',
   'CreateCritic',

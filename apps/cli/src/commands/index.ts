@@ -1,3 +1,4 @@
+import { admins } from './admins';
 import { check } from './check';
 import { generate } from './generate';
 import { migrate } from './migrate';
@@ -18,6 +19,7 @@ export const Commands: Record<string, Command | undefined> = {
   'migration:revert': revert,
   'migration:show': show,
   'migration:check': check,
+  admins,
   openapi,
 };
 
