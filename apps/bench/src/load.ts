@@ -16,7 +16,8 @@ export interface Answer {
 }
 
 /** A request to a target. */
-export interface Ask extends Pick<RequestOptions, 'method' | 'headers'> {
+export interface Ask extends Pick<RequestOptions, 'method'> {
+  headers?: Record<string, string | number>;
   body?: Buffer;
   /** Whether the body goes as a stream, whose length nobody knows before its end. */
   streams?: boolean;
@@ -48,8 +49,8 @@ export async function ask(url: string, { method = 'GET', headers, body, streams 
 }
 
 /** Sends all `requests` over 32 connections at once, each after the answer to the last, and gives their rate per second. */
-export async function hammer(url: string, requests: Dispatcher.DispatchOptions[]): Promise<number> {
-  const clients = upTo(CONNECTIONS, () => new Client(new URL(url).origin));
+export async function hammer(origin: string, requests: Dispatcher.DispatchOptions[]): Promise<number> {
+  const clients = upTo(CONNECTIONS, () => new Client(origin));
   const queue = requests.values();
   try {
     const begun = performance.now();

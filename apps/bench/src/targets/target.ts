@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { BookTable } from '../book-table';
-import { Answer, Ask, ask } from '../load';
+import type { Dispatcher } from 'undici';
+import { Answer, Ask, ask, hammer } from '../load';
 
 const READY_WITHIN = 60_000; // ms; ours makes its schemas at its first start
 const STOPPED_WITHIN = 15_000; // ms; ours grants 10 s to requests that run, and there are none
@@ -20,6 +21,8 @@ export interface Program {
 export class Target {
   /** Seconds from its last start until it said that it was ready. */
   startedIn = NaN;
+  /** What every request to it carries, to be let in. */
+  credentials: Record<string, string> = {};
   private child?: ChildProcess;
   private origin: string;
 
@@ -78,7 +81,16 @@ export class Target {
   }
 
   ask(path: string, how?: Ask): Promise<Answer> {
-    return ask(this.url(path), how);
+    return ask(this.url(path), { ...how, headers: { ...how?.headers, ...this.credentials } });
+  }
+
+  /** How many of `requests` it answers in a second, 32 being under way at a time. */
+  hammer(requests: Dispatcher.DispatchOptions[]): Promise<number> {
+    const signed = requests.map((request) => ({
+      ...request,
+      headers: { ...(request.headers as object), ...this.credentials },
+    }));
+    return hammer(this.origin, signed);
   }
 
   /** The answer to a request that must succeed: the time of a failure is worth nothing. */

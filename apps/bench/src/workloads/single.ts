@@ -1,5 +1,4 @@
 import { idOf, newBooks, upTo } from '../books';
-import { hammer } from '../load';
 import { Plan } from '../plan';
 import { Target } from '../targets';
 import { mustHaveGrown } from './must-have-grown';
@@ -19,7 +18,7 @@ export const readOne = ({ readsOfOne, warmUp }: Plan, title: string): Workload =
   measure: async (target, round) => {
     const anywhere = () => idOf(1 + Math.floor(Math.random() * target.holds));
     const reads = upTo(round ? readsOfOne : warmUp, () => ({ method: 'GET', path: `${pathOf(target)}/${anywhere()}` }));
-    return [await hammer(target.url(), reads)];
+    return [await target.hammer(reads)];
   },
 });
 
@@ -39,7 +38,7 @@ export const readPage = ({ readsOfPage, warmUp }: Plan): Workload => ({
       method: 'GET',
       path: `${pathOf(target)}?limit=100`,
     }));
-    return [await hammer(target.url(), reads)];
+    return [await target.hammer(reads)];
   },
 });
 
@@ -58,7 +57,7 @@ export const createOne = ({ createsOfOne, warmUp }: Plan): Workload => ({
     const [method, path, headers] = ['POST', pathOf(target), { 'content-type': 'application/json' }];
     const books = newBooks('one', round ? createsOfOne : warmUp);
     const creations = books.map((book) => ({ method, path, headers, body: JSON.stringify(book) }));
-    return [await mustHaveGrown(target, creations.length, () => hammer(target.url(), creations))];
+    return [await mustHaveGrown(target, creations.length, () => target.hammer(creations))];
   },
 });
 
