@@ -115,7 +115,7 @@ describe('a client that disconnects in the middle of a bulk request', () => {
     await once(socket, 'connect');
     socket.on('error', () => undefined);
     socket.write(
-      `POST ${path}/bulk HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`,
+      `POST ${path}/bulk HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: ${api.authorization}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`,
     );
     return socket;
   }

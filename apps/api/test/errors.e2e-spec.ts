@@ -100,7 +100,7 @@ describe('problems', () => {
     ]);
     const response = await fetch(api.url + path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { authorization: api.authorization, 'content-type': 'application/json' },
       body,
     });
     expect(response.status).toBe(400);
@@ -197,7 +197,7 @@ describe('limits', () => {
     let sent = 0;
     const response = await fetch(api.url + path, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { Authorization: api.authorization, 'Content-Type': 'application/json' },
       body: chunks,
       duplex: 'half',
     } as RequestInit);

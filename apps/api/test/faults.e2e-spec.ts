@@ -15,6 +15,7 @@ import {
   startApi,
   sweep,
   testSettings,
+  signIn,
 } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 
@@ -68,7 +69,7 @@ describe('processes that boot on an empty database', () => {
 
     const url = await other.url();
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    expect((await fetch(`${url}/api/v1/books`)).status).toBe(200);
+    expect((await fetch(`${url}/api/v1/books`, { headers: { authorization: await signIn(url) } })).status).toBe(200);
   }, 60_000);
 });
 
@@ -89,6 +90,7 @@ describe('a Postgres that is killed -9 under load', () => {
     api = ApiProcess.start({ POSTGRES_DATA_DIR: options.dataDir, DATABASE_POOL_SIZE: '5' });
     const url = await api.url();
 
+    const authorization = await signIn(url);
     const answers: { status: number; type: string | null }[] = [];
     const load = { goesOn: true };
     const workers = Array.from({ length: 8 }, async (_, worker) => {
@@ -96,7 +98,7 @@ describe('a Postgres that is killed -9 under load', () => {
         const body = JSON.stringify({ identifier: `${worker}-${n}`, name: 'N', author: 'A' });
         const { status, headers } = await fetch(`${url}/api/v1/books`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: { authorization, 'content-type': 'application/json' },
           body,
         });
         answers.push({ status, type: headers.get('content-type') });

@@ -191,7 +191,8 @@ describe.each(MODELS)('files of $path', (model: Model) => {
 
     it('leaves no transaction and no row when the client goes away', async () => {
       const before = await count();
-      const upload = httpRequest(`${api.url}${path}/import`, { method: 'POST', headers: { 'content-type': NDJSON } });
+      const headers = { authorization: api.authorization, 'content-type': NDJSON };
+      const upload = httpRequest(`${api.url}${path}/import`, { method: 'POST', headers });
       upload.on('error', () => undefined);
       upload.write(`${ndjson(several(5))}\n`);
       await until(async () => (await copying(api)) === 1);
@@ -292,7 +293,8 @@ describe('an export', () => {
       ),
     );
     await new Promise<void>((resolve) => {
-      const reading = httpRequest(`${api.url}${books.path}/export`, (response) => {
+      const headers = { authorization: api.authorization };
+      const reading = httpRequest(`${api.url}${books.path}/export`, { headers }, (response) => {
         response.once('data', () => {
           response.destroy();
           resolve();

@@ -1,4 +1,5 @@
 import { startApi, TestApi } from '@app/testing';
+import { anEmail, PASSWORD } from './people';
 
 describe('GET /', () => {
   let api: TestApi;
@@ -9,16 +10,35 @@ describe('GET /', () => {
     const { text, headers } = await api.http.get('/').expect(200);
     expect(headers['content-type']).toMatch(/^text\/html/);
     const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, link]) => link);
-    expect(links).toEqual([
-      '/docs',
-      '/docs-json',
-      '/api/v1/books',
-      '/api/v1/critics',
-      '/api/v1/reviews',
-      '/health/live',
-      '/health/ready',
-    ]);
+    expect(links).toEqual(['/docs', '/docs-json', '/health/live', '/health/ready', '/docs']);
     for (const link of links) await api.http.get(link).expect(200);
+  });
+
+  it('says how to sign in, which the documentation can', async () => {
+    const { text } = await api.anonymous.get('/').expect(200);
+    expect(text).toContain('<code>demo@example.com</code> with\n<code>demo-password</code>');
+    const { components } = (await api.anonymous.get('/docs-json').expect(200)).body;
+    const { tokenUrl } = components.securitySchemes.oauth2.flows.password;
+    const form = { grant_type: 'password', username: 'demo@example.com', password: 'demo-password' };
+    await api.anonymous.post(tokenUrl).type('form').send(form).expect(200);
+  });
+
+  it('shows the mail that was captured, as text, and its links lead to a page that asks for what they need', async () => {
+    const email = anEmail();
+    const tenantName = '<script>alert(1)</script>';
+    await api.anonymous.post('/api/v1/auth/sign-up').send({ email, password: PASSWORD, tenantName }).expect(202);
+    const { text } = await api.anonymous.get('/').expect(200);
+    expect(text).toContain(email);
+    expect(text).not.toContain('<script>');
+    const [, path] = /href="http:\/\/[^/"]+(\/account)#verify=[\w-]{43}"/.exec(text)!;
+    const page = await api.anonymous.get(path).expect(200);
+    const [, script] = /<script src="([^"]+)">/.exec(page.text)!;
+    const { text: code, headers } = await api.anonymous.get(script).expect(200);
+    expect(headers['content-type']).toMatch(/^text\/javascript/);
+    for (const [, act] of code.matchAll(/path: '([^']+)'/g)) {
+      const { status } = await api.anonymous.post(`/api/v1/auth/${act}`).send({ token: 'x', password: PASSWORD });
+      expect([400, 422]).toContain(status); // there, and not content with that
+    }
   });
 
   it('is alive and ready', async () => {

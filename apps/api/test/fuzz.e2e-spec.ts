@@ -36,7 +36,12 @@ afterAll(async () => {
 
 const send = ({ method, path, headers, body }: Request): Promise<{ status: number; type: string; text: string }> =>
   new Promise((resolve, reject) => {
-    const options = { method, headers: { ...headers, 'Content-Length': body.length }, agent, timeout: PATIENCE_MS };
+    const options = {
+      method,
+      headers: { Authorization: api.authorization, ...headers, 'Content-Length': body.length },
+      agent,
+      timeout: PATIENCE_MS,
+    };
     const sent = request(api.url + path, options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

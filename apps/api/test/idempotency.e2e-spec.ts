@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Response, Test } from 'supertest';
 import { CrudService } from '@app/crud';
-import { currentUnit, DATABASE, Database, UnitOfWork } from '@app/database';
-import { provisionTenant, TenantsService } from '@app/tenancy';
+import { currentUnit, UnitOfWork } from '@app/database';
 import { ApiProcess, startApi, TestApi } from '@app/testing';
 import { books, Maker, Model, MODELS, reviews, Values } from './models';
+import { aPerson } from './people';
 import { expectProblem } from './problems';
 import { begin, withRival } from './rival';
 import { Tunnel } from './tunnel';
@@ -347,13 +347,9 @@ describe('an Idempotency-Key', () => {
   });
 
   it('is another in another tenant', async () => {
-    await provisionTenant(api.app.get<Database>(DATABASE, { strict: false }), 'other');
-    const [key, values] = [randomUUID(), make()];
+    const [key, values, other] = [randomUUID(), make(), await aPerson(api)];
     const first = (await keyed(api.http.post(books.path).send(values), key).expect(201)).body;
-    const tenants = api.app.get(TenantsService, { strict: false });
-    const scopeOf = tenants.scopeOf.bind(tenants);
-    jest.spyOn(tenants, 'scopeOf').mockImplementation(() => scopeOf('other'));
-    const second = await keyed(api.http.post(books.path).send(values), key).expect(201);
+    const second = await keyed(other.http.post(books.path).send(values), key).expect(201);
     expect(isReplay(second)).toBe(false);
     expect(second.body.id).not.toBe(first.id);
   });
@@ -482,7 +478,7 @@ describe('a process that is killed -9 between effect and answer', () => {
       const committed = tunnel.swallowCommit();
       const answer = fetch(url + books.path, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+        headers: { Authorization: api.authorization, 'Content-Type': 'application/json', 'Idempotency-Key': key },
         body: JSON.stringify(values),
       }).then(
         ({ status }) => status,

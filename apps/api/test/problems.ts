@@ -9,9 +9,12 @@ export interface Fault {
 }
 
 /** Demands that `response` is a whole problem of RFC 9457 with this status and code, and with exactly these errors if any are given. */
-export function expectProblem(response: Response, status: number, code?: string, errors?: Fault[]): void {
+export function expectProblem(response: Response, status: number, code?: string | RegExp, errors?: Fault[]): void {
   const { body } = response;
-  expect({ status: response.status, body }).toMatchObject({ status, body: code ? { code } : {} });
+  expect({ status: response.status, body }).toMatchObject({
+    status,
+    body: code ? { code: code instanceof RegExp ? expect.stringMatching(code) : code } : {},
+  });
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
   expect(body).toEqual({
     type: 'about:blank',

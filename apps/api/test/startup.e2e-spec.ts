@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database, withAdmin } from '@app/database';
-import { ApiProcess, makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
+import { ApiProcess, makeDatabase, openTestDatabase, ScratchDatabase, testSettings, signIn } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 
 const BOOK = { identifier: '978-3-16-148410-0', name: 'N', author: 'A' };
@@ -22,7 +22,7 @@ describe('npm start, without a database', () => {
     return api;
   };
   const post = async (url: string) => {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { authorization: await signIn(url), 'content-type': 'application/json' };
     return (await fetch(`${url}/api/v1/books`, { method: 'POST', headers, body: JSON.stringify(BOOK) })).status;
   };
 
@@ -84,6 +84,7 @@ describe('npm start, without a database', () => {
   it('finishes a request that is under way when it is stopped', async () => {
     const api = start();
     const url = new URL(await api.url());
+    const authorization = await signIn(url.origin);
     const { request } = await import('node:http');
     const body = JSON.stringify(BOOK);
     const answered = new Promise<number>((resolve, reject) => {
@@ -92,7 +93,12 @@ describe('npm start, without a database', () => {
         port: url.port,
         path: '/api/v1/books',
         method: 'PUT',
-        headers: { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' },
+        headers: {
+          authorization,
+          'content-type': 'application/json',
+          'content-length': body.length,
+          expect: '100-continue',
+        },
       });
       sent.once('continue', () => {
         void api.kill('SIGTERM'); // the server has the head of the request, and waits for the rest
@@ -171,7 +177,7 @@ describe('npm start, with DATABASE_URL', () => {
 
     const url = await start({ DATABASE_URL: own.href, MIGRATE_ON_BOOT: 'false' }).url();
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-    expect((await fetch(`${url}/api/v1/books`)).status).toBe(200);
+    expect((await fetch(`${url}/api/v1/books`, { headers: { authorization: await signIn(url) } })).status).toBe(200);
   });
 
   it('is not ready while a tenant is behind, and is once it is not', async () => {
@@ -196,7 +202,7 @@ describe('npm start, with DATABASE_URL', () => {
 
   it('serves as a login that owns nothing, whatever the administrator may do', async () => {
     const api = start({ LOG_LEVEL: 'info' });
-    await fetch(`${await api.url()}/api/v1/books`);
+    await signIn(await api.url());
     await withAdmin(database.url, async (client) => {
       const { rows } = await client.query<{ login: string; isSuper: boolean }>(
         `SELECT DISTINCT usename AS login, usesuper AS "isSuper" FROM pg_stat_activity JOIN pg_user USING (usename)

@@ -62,7 +62,7 @@ describe('npm run start:dev', () => {
       throw new Error(`nest ended without saying ${pattern.source}.`);
     };
     const listening = async () => /Listening on ([^,]+),/.exec(await until(/Listening on/))![1];
-    const page = join(folder, 'apps/api/src/landing.controller.ts');
+    const page = join(folder, 'apps/api/src/pages/landing.controller.ts');
     const edit = async (from: string, to: string) => writeFile(page, (await readFile(page, 'utf8')).replace(from, to));
 
     try {

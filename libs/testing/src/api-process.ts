@@ -2,6 +2,8 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
+import { NO_LIMITS } from './no-limits';
+
 const MAIN = 'dist/apps/api/src/main.js';
 
 /** An API in a process of its own, the built one, for tests that stop, kill and race processes. */
@@ -31,7 +33,7 @@ export class ApiProcess {
     const { PATH, HOME } = process.env;
     return new ApiProcess(
       spawn(process.execPath, [MAIN], {
-        env: { PATH, HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...env },
+        env: { PATH, HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...NO_LIMITS, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     );

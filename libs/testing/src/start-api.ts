@@ -1,11 +1,14 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import supertest from 'supertest';
+import { DataSource } from 'typeorm';
+import { DEMO_LOGIN } from '@app/auth';
 import { Api, connect } from '@app/client';
 import { Settings } from '@app/config';
 import { removeInstallation, Scope, UnitOfWork, withAdmin } from '@app/database';
-import { DEMO_TENANT, TenantsService } from '@app/tenancy';
+import { DEMO_TENANT, Tenant, TenantsService } from '@app/tenancy';
 import { createApi } from '../../../apps/api/src/create-api';
 import { migrationSets } from '../../../ormconfig';
+import { NO_LIMITS } from './no-limits';
 import { claim, freshPrefix, openTestDatabase } from './test-database';
 
 /** An API of its own, listening on a free port, in schemas of its own that are gone when it is closed. */
@@ -14,8 +17,12 @@ export interface TestApi {
   url: string;
   adminUrl: string;
   prefix: string;
-  /** Requests to this API, checked down to the wire. */
-  http: ReturnType<typeof supertest>;
+  /** The header that says the demonstration's login makes a request. */
+  authorization: string;
+  /** Requests of that login to this API, checked down to the wire. */
+  http: ReturnType<typeof supertest.agent>;
+  /** Requests of nobody. */
+  anonymous: ReturnType<typeof supertest>;
   /** The same API through its generated client, where types matter more than the wire. */
   client: Api;
   /** Runs `work` as a unit of work of the tenant that requests run in. */
@@ -39,18 +46,23 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
       await claimed.end();
       await database.release();
     };
+    const { manager } = app.get(DataSource, { strict: false });
+    const { id } = await manager.findOneByOrFail(Tenant, { name: DEMO_TENANT });
     const inTenant = async <T>(work: () => Promise<T>): Promise<T> => {
-      const tenant = await app.get(TenantsService, { strict: false }).scopeOf(DEMO_TENANT);
+      const tenant = await app.get(TenantsService, { strict: false }).scopeOf(id);
       const scope: Scope = { tenant, actor: 'test', requestId: 'test' };
       return app.get(UnitOfWork, { strict: false }).run(scope, work);
     };
+    const authorization = await signIn(url);
     return {
       app,
       url,
       adminUrl: database.adminUrl,
       prefix,
-      http: supertest(url),
-      client: connect(url),
+      authorization,
+      http: supertest.agent(url).set('Authorization', authorization),
+      anonymous: supertest(url),
+      client: connect(url, authorization),
       inTenant,
       close,
     };
@@ -61,6 +73,12 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
   }
 }
 
+/** The Authorization header of whoever signs in at `url`: the demonstration's login, unless another is named. */
+export async function signIn(url: string, login: { email: string; password: string } = DEMO_LOGIN): Promise<string> {
+  const { body } = await supertest(url).post('/api/v1/auth/sign-in').send(login).expect(200);
+  return `Bearer ${body.accessToken}`;
+}
+
 /** The settings of a test: those of the environment the tests were started in, and `env` on top. */
 export function testSettings(env: NodeJS.ProcessEnv = {}): Settings {
   return Settings.from({
@@ -69,6 +87,7 @@ export function testSettings(env: NodeJS.ProcessEnv = {}): Settings {
     NODE_ENV: 'test',
     PORT: '0',
     DATABASE_POOL_SIZE: '5',
+    ...NO_LIMITS,
     ...env,
   });
 }
