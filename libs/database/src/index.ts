@@ -1,5 +1,7 @@
 export * from './base.entity';
 export * from './connection-budget';
+export * from './copy';
+export { copyText } from './bulk/copy-text';
 export * from './database';
 export * from './database-errors';
 export * from './database.module';

@@ -63,6 +63,12 @@ export async function runMigrationsInside(dataSource: DataSource, runner: QueryR
   }
 }
 
+/** The names of a set's migrations, oldest first, such as 1763800100000-create-book. */
+export const migrationNames = ({ migrations }: MigrationSet): string[] =>
+  globSync(migrations)
+    .map((file) => basename(file).replace(/\.[jt]s$/, ''))
+    .toSorted();
+
 /** The timestamp of the newest migration of a set, which a schema must have reached; files are called TIMESTAMP-what-it-does. */
 export const newestMigration = ({ migrations }: MigrationSet): number =>
   Math.max(0, ...globSync(migrations).map((file) => Number.parseInt(basename(file), 10)));

@@ -1,4 +1,4 @@
-import { Client, escapeIdentifier } from 'pg';
+import { escapeIdentifier } from 'pg';
 import {
   Announce,
   Database,
@@ -10,22 +10,21 @@ import {
   withDataSource,
   withMigrationLock,
 } from '@app/database';
+import { completeDeletion } from './delete-tenant';
+import { migrateTenants } from './fan-out';
+import { Follow } from './follow';
 import { makeKeys } from './keys.service';
 import { provisionTenant } from './provisioning';
+import { RegisteredTenant, tenantsWhere } from './registry';
 
 export const DEMO_TENANT = 'demo';
 
-interface Pending {
-  id: string;
-  name: string;
-  schemaName: string;
-}
-
 /**
- * Brings the whole installation up to date while no other process does: roles, the platform's schema and keys, the tenant `demo`,
- * then every tenant behind. A tenant whose migration fails is set aside (503 for it alone) and tried again the next time.
+ * Brings the whole installation up to date while no other process does: roles, the platform's schema and keys, deletions
+ * that were not completed, the tenant `demo`, then every tenant behind. A tenant whose migration fails is set aside (503 for
+ * it alone) and tried again the next time. `follow` is told of the tenants instead of `announce`, failures apart.
  */
-export async function migrateAll(database: Database, announce: Announce): Promise<void> {
+export async function migrateAll(database: Database, announce: Announce, follow?: Follow): Promise<void> {
   await withMigrationLock(database, announce, async () => {
     await ensureRoles(database);
     await ensureExtensions(database);
@@ -33,8 +32,17 @@ export async function migrateAll(database: Database, announce: Announce): Promis
     for (const name of ran) announce(`Migrated the platform: ${name}.`);
     if (ran.length && database.hasRoles) await protectRecords(database);
     await makeKeys(database);
-    await provisionTenant(database, DEMO_TENANT);
-    await migrateTenants(database, announce);
+
+    const tenants = await unfinished(database);
+    const deleting = tenants.filter(({ status }) => status === 'deleting');
+    await completeDeletions(database, deleting, announce);
+    const demo = tenants.find(({ name }) => name === DEMO_TENANT);
+    if (!demo || ['provisioning', 'deleting'].includes(demo.status)) await provisionTenant(database, DEMO_TENANT);
+    const newest = newestMigration(database.sets.tenant);
+    const behind = tenants.filter(
+      ({ status, migratedTo }) => migratedTo < newest && !['provisioning', 'deleting'].includes(status),
+    );
+    await migrateTenants(database, behind, announce, follow);
   });
 }
 
@@ -46,35 +54,22 @@ async function protectRecords(database: Database): Promise<void> {
   );
 }
 
-async function migrateTenants(database: Database, announce: Announce): Promise<void> {
-  const newest = newestMigration(database.sets.tenant);
-  await withAdmin(database.adminUrl, async (client) => {
-    const table = `${client.escapeIdentifier(database.names.platform)}.tenant`;
-    for (const tenant of await behind(client, table, newest)) {
-      try {
-        const ran = await runMigrations(database, 'tenant', tenant.schemaName);
-        await client.query(
-          `UPDATE ${table} SET status = 'active', migrated_to = $2, error = NULL, updated_at = now(), version = version + 1 WHERE id = $1`,
-          [tenant.id, newest],
-        );
-        announce(`Migrated tenant ${tenant.name}: ${ran.join(', ') || 'nothing was pending'}.`);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        await client.query(
-          `UPDATE ${table} SET status = 'migration_failed', error = $2, updated_at = now(), version = version + 1 WHERE id = $1`,
-          [tenant.id, reason],
-        );
-        announce(`Set tenant ${tenant.name} aside, its migration failed: ${reason}`);
-      }
-    }
-  });
-}
-
-async function behind(client: Client, table: string, newest: number): Promise<Pending[]> {
-  const { rows } = await client.query<Pending>(
-    `SELECT id, name, schema_name AS "schemaName" FROM ${table}
-      WHERE migrated_to < $1 AND status IN ('active', 'migration_failed') ORDER BY id`,
-    [newest],
+/** The tenants there is something to do for, and `demo`: all that a start asks of the registry when there is nothing. */
+const unfinished = (database: Database): Promise<RegisteredTenant[]> =>
+  withAdmin(database.adminUrl, (client) =>
+    tenantsWhere(client, database, `name = $1 OR status = 'deleting' OR migrated_to < $2`, [
+      DEMO_TENANT,
+      newestMigration(database.sets.tenant),
+    ]),
   );
-  return rows;
+
+async function completeDeletions(database: Database, tenants: RegisteredTenant[], announce: Announce): Promise<void> {
+  for (const tenant of tenants) {
+    try {
+      await withAdmin(database.adminUrl, (client) => completeDeletion(client, database, tenant));
+      announce(`Deleted tenant ${tenant.name}, as had been begun.`);
+    } catch (error) {
+      announce(`Tenant ${tenant.name} could not be deleted: ${(error as Error).message}`);
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import { escapeIdentifier as quote } from 'pg';
-import { QueryRunner } from 'typeorm';
+import { DataSource, QueryRunner } from 'typeorm';
 import {
   Database,
   newestMigration,
@@ -9,24 +9,27 @@ import {
   withAdmin,
   withDataSource,
 } from '@app/database';
+import { checkTitle, findTenant, registryOf } from './registry';
 
 /**
- * Makes the tenant called `name`: its entry in the registry, then its role, schema and tables in one transaction, so that a
- * process killed anywhere leaves either nothing or a tenant still `provisioning`, which the next call completes.
+ * Makes the tenant called `name`, which is for `title`: its entry in the registry, then its role, schema and tables in one
+ * transaction, so that a process killed anywhere leaves either nothing or a tenant still `provisioning`, which the next call
+ * completes.
  */
 export async function provisionTenant(database: Database, name: string, title: string = name): Promise<void> {
   const { names, hasRoles } = database;
   const schema = names.tenantSchema(name);
   const role = hasRoles ? names.tenantRole(name) : null;
+  const registry = registryOf(database);
+  checkTitle(title);
 
   const isNew = await withAdmin(database.adminUrl, async (client) => {
-    const table = `${quote(names.platform)}.tenant`;
     await client.query(
-      `INSERT INTO ${table} (id, name, title, schema_name, role_name, version) VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT DO NOTHING`,
+      `INSERT INTO ${registry} (id, name, title, schema_name, role_name, version) VALUES ($1, $2, $3, $4, $5, 1)
+        ON CONFLICT DO NOTHING`,
       [newId(), name, title, schema, role],
     );
-    const { rows } = await client.query<{ status: string }>(`SELECT status FROM ${table} WHERE name = $1`, [name]);
-    return rows[0].status === 'provisioning';
+    return (await findTenant(client, database, name)).status === 'provisioning';
   });
   if (!isNew) return;
 
@@ -34,21 +37,26 @@ export async function provisionTenant(database: Database, name: string, title: s
     whileRolesRace(() =>
       dataSource.transaction(async ({ queryRunner }) => {
         const runner = queryRunner!;
+        // Whoever else provisions or deletes it waits here, and finds it done.
+        const [entry] = await runner.query(
+          `SELECT id FROM ${registry} WHERE name = $1 AND status = 'provisioning' FOR UPDATE`,
+          [name],
+        );
+        if (!entry) return;
         await makeSchema(runner, database, schema, role);
-        await runMigrationsInside(dataSource, runner);
-        // What a schema has been migrated to is the owner's to say, not the tenant's.
-        if (role) await runner.query(`REVOKE ALL ON migrations FROM ${quote(role)}`);
+        await makeTables(dataSource, runner, role);
         await runner.query(
-          `UPDATE ${quote(names.platform)}.tenant SET status = 'active', migrated_to = $2, updated_at = now(), version = version + 1
-            WHERE name = $1`,
-          [name, newestMigration(database.sets.tenant)],
+          `UPDATE ${registry} SET status = 'active', migrated_to = $2, updated_at = now(), version = version + 1
+            WHERE id = $1`,
+          [entry.id, newestMigration(database.sets.tenant)],
         );
       }),
     ),
   );
 }
 
-async function makeSchema(
+/** Makes a tenant's schema, and the role that may use it but not change it. */
+export async function makeSchema(
   runner: QueryRunner,
   { names }: Database,
   schema: string,
@@ -71,4 +79,11 @@ async function makeSchema(
   await runner.query(
     `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quote(schema)} GRANT USAGE, SELECT ON SEQUENCES TO ${quote(role)}`,
   );
+}
+
+/** Fills a new schema by all migrations. */
+export async function makeTables(dataSource: DataSource, runner: QueryRunner, role: string | null): Promise<void> {
+  await runMigrationsInside(dataSource, runner);
+  // What a schema has been migrated to is the owner's to say, not the tenant's.
+  if (role) await runner.query(`REVOKE ALL ON migrations FROM ${quote(role)}`);
 }

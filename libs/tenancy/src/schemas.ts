@@ -1,5 +1,6 @@
 import { escapeIdentifier as quote } from 'pg';
 import { Database, MigrationSets, withAdmin } from '@app/database';
+import { NoSuchTenant } from './tenant-errors';
 
 /** A schema that migrations change: the platform's, or a tenant's. */
 export interface MigratedSchema {
@@ -24,7 +25,7 @@ export async function allSchemas({ names, adminUrl }: Database): Promise<Migrate
 /** The schema of the tenant called `name`. Throws when there is none. */
 export async function tenantSchema(database: Database, name: string): Promise<MigratedSchema> {
   const found = (await allSchemas(database)).find((schema) => schema.kind === 'tenant' && schema.name === name);
-  if (!found) throw new Error(`There is no tenant called ${name}.`);
+  if (!found) throw new NoSuchTenant(name);
   return found;
 }
 

@@ -8,11 +8,11 @@ export type TenantStatus = 'provisioning' | 'active' | 'suspended' | 'migration_
 @Unique('uc_Tenant_Name', ['name'])
 @Unique('uc_Tenant_SchemaName', ['schemaName'])
 export class Tenant extends BaseEntity {
-  /** What commands call it; the schema is named after it once and for all. */
+  /** What machines call it; the schema is named after it once and for all. */
   @Column('text')
   name: string;
 
-  /** Whom it is for, in their own words. */
+  /** What people call it: for whom it is. Others may be called the same. */
   @Column('text')
   title: string;
 

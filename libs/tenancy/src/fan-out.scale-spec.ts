@@ -1,0 +1,37 @@
+import { migrateAll } from './migrate-all';
+import { makeTenants, standing } from './test/many-tenants';
+import { admin, database, FIRST, SECOND, usePremises, write } from './test/premises';
+
+usePremises(() => {
+  write(FIRST, 'CREATE TABLE thing (id int)');
+  write(SECOND, 'ALTER TABLE thing ADD text text', 'CREATE INDEX ON thing (text)', 'CREATE TABLE other (id int)');
+});
+
+describe('migrateAll, with 1,000 tenants', () => {
+  const NAMES = Array.from({ length: 1_000 }, (_, n) => `n${n}`);
+  const BROKEN = ['n7', 'n500', 'n999'];
+
+  it('migrates all but the broken ones, of which the next start tries those alone', async () => {
+    await makeTenants(NAMES);
+    for (const name of BROKEN) await admin.query(`CREATE TABLE ${database.names.tenantSchema(name)}.other (id int)`);
+    const lines: string[] = [];
+    const follow = jest.fn();
+    const started = performance.now();
+    await migrateAll(database, (line) => lines.push(line), follow);
+    const seconds = (performance.now() - started) / 1_000;
+    process.stdout.write(`1,000 tenants migrated in ${seconds.toFixed(1)} s\n`);
+
+    expect(lines.at(-1)).toBe('Migrated 998 of 1,001 tenants.'); // demo too
+    expect(lines).toHaveLength(BROKEN.length + 1);
+    expect(follow.mock.lastCall).toEqual([1_001, 1_001]);
+    for (const [name, { status, migratedTo }] of Object.entries(await standing(NAMES))) {
+      const expected = BROKEN.includes(name) ? ['migration_failed', FIRST] : ['active', SECOND];
+      expect({ name, is: [status, migratedTo] }).toEqual({ name, is: expected });
+    }
+
+    const again: string[] = [];
+    await migrateAll(database, (line) => again.push(line));
+    expect(again).toHaveLength(BROKEN.length);
+    for (const line of again) expect(line).toMatch(/^Set tenant n(7|500|999) aside/);
+  }, 300_000);
+});
