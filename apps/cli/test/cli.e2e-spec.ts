@@ -1,35 +1,18 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { Database } from '@app/database';
 import { makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
+import { CLI, runProgram } from './run-program';
 
 let server: Database;
 let database: ScratchDatabase;
 let folder: string;
 
-/** Runs a program of the built project in `cwd`; gives what it said and how it ended. */
-async function run(program: string, args: string[], cwd = process.cwd(), more: NodeJS.ProcessEnv = {}) {
-  const env = {
-    PATH: process.env.PATH,
-    HOME: process.env.HOME,
-    NODE_ENV: 'test',
-    DATABASE_URL: database.url,
-    SCHEMA_PREFIX: database.prefix,
-    ...more,
-  };
-  return promisify(execFile)(process.execPath, [program, ...args], { cwd, env }).then(
-    ({ stdout, stderr }) => ({ code: 0, said: stdout + stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => ({
-      code: error.code,
-      said: error.stdout + error.stderr,
-    }),
-  );
-}
-const cli = (...args: string[]) => run('dist/apps/cli/src/main.js', args);
+const run = (program: string, args: string[], cwd?: string, more?: NodeJS.ProcessEnv) =>
+  runProgram(database, program, args, cwd, more);
+const cli = (...args: string[]) => run(CLI, args);
 const typeorm = (set: string, ...args: string[]) =>
   run('node_modules/typeorm/cli.js', ['-d', 'dist/ormconfig.js', ...args], process.cwd(), { MIGRATION_SET: set });
 

@@ -5,6 +5,7 @@ import { migrate } from './migrate';
 import { openapi } from './openapi';
 import { revert } from './revert';
 import { show } from './show';
+import { tenants } from './tenants';
 
 /** Something that is done by hand. */
 export interface Command {
@@ -20,6 +21,7 @@ export const Commands: Record<string, Command | undefined> = {
   'migration:show': show,
   'migration:check': check,
   admins,
+  tenants,
   openapi,
 };
 
