@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Settings } from '@app/config';
 import { MigrationSets, removeInstallation, withAdmin, withDataSource } from '@app/database';
-import { allSchemas, migrateAll } from '@app/tenancy';
+import { allSchemas, migrateAll, provisionTenant } from '@app/tenancy';
 import { withDatabase } from './with-database';
 
 /** The SQL that turns what the migrations make into what the entities say, and the SQL that turns it back. */
@@ -21,6 +21,7 @@ export async function findDrift(): Promise<Drift[]> {
   return withDatabase(async (database) => {
     try {
       await migrateAll(database, () => undefined);
+      await provisionTenant(database, 'drift');
       const found: Drift[] = [];
       for (const { kind, schema } of await allSchemas(database)) {
         const { upQueries, downQueries } = await withDataSource(database, kind, schema, (dataSource) =>

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Database } from '@app/database';
-import { makeDatabase, openTestDatabase, ScratchDatabase, testSettings } from '@app/testing';
+import { makeDatabase, openTestDatabase, ScratchDatabase, signIn, startApi, testSettings } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 import { CLI, runProgram } from './run-program';
 
@@ -53,6 +53,7 @@ describe('npm run cli', () => {
       code: 0,
       said: expect.stringContaining(`Migrated the platform: ${PLATFORM[0]}`),
     });
+    expect(await cli('tenants', 'create', 'demo')).toMatchObject({ code: 0 });
     expect((await cli('migration:show')).said).toMatch(
       new RegExp(`^platform\n${allRun(PLATFORM)}demo\n${allRun(TENANT)}$`),
     );
@@ -126,5 +127,34 @@ describe('the TypeORM command line', () => {
     expect((await cli('migrate')).said).toContain(`Migrated tenant demo: ${newest}`);
     expect((await typeorm('tenant', 'migration:revert')).said).toMatch(reverted);
     expect((await typeorm('tenant', 'migration:run')).said).toMatch(new RegExp(`${newest}\\d+ has been +executed`));
+  });
+});
+
+describe('admins create', () => {
+  it('makes an administrator of the platform, whose password is chosen by a link', async () => {
+    const { code, said } = await cli('admins', 'create', 'Root@Example.com');
+    expect(code).toBe(0);
+    const [, token] = /\/account#reset=([\w-]{43})$/m.exec(said)!;
+    const api = await startApi({ DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix });
+    try {
+      const login = { email: 'root@example.com', password: 'correct horse battery' };
+      const reset = { token, password: login.password };
+      await api.anonymous.post('/api/v1/auth/password/reset').send(reset).expect(204);
+      const authorization = await signIn(api.url, login);
+      const { body } = await api.anonymous.get('/api/v1/auth/me').set('Authorization', authorization).expect(200);
+      expect(body).toMatchObject({ tenantId: null, permissions: ['platform:administer'], tenants: [] });
+      const books = await api.anonymous.get('/api/v1/books').set('Authorization', authorization);
+      expect(books.body).toMatchObject({ status: 403, code: 'no_tenant' });
+    } finally {
+      await api.app.close();
+    }
+  });
+
+  it('says what to type', async () => {
+    for (const args of [[], ['create'], ['create', 'nobody'], ['remove', 'root@example.com']])
+      expect(await cli('admins', ...args)).toMatchObject({
+        code: 1,
+        said: 'Type npm run cli -- admins create EMAIL.\n',
+      });
   });
 });

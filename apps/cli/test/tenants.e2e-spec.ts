@@ -90,12 +90,7 @@ describe('npm run cli -- tenants', () => {
   it('lists them', async () => {
     expect(await tenants('list')).toMatchObject({
       code: 0,
-      stdout: [
-        'NAME  TITLE         STATUS  CLUSTER',
-        'acme  Acme & Söhne  active  main',
-        'demo  demo          active  main',
-        '',
-      ].join('\n'),
+      stdout: ['NAME  TITLE         STATUS  CLUSTER', 'acme  Acme & Söhne  active  main', ''].join('\n'),
     });
   });
 
@@ -121,7 +116,6 @@ describe('npm run cli -- tenants', () => {
     expect(rest.map((line) => line.split(/ {2,}/))).toEqual([
       ['NAME', 'STATUS', 'MIGRATED TO', 'BEHIND', 'ERROR'],
       ['acme', 'migration_failed', migrations[1], String(migrations.length - 2), 'relation "x" already exists'],
-      ['demo', 'active', newest, '0'],
     ]);
     expect((await tenants('migrate')).stdout).toBe('Migrated tenant acme: nothing was pending.\n');
   });

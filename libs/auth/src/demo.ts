@@ -23,13 +23,12 @@ export class Demo implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const { manager } = this.dataSource;
     const { email, password } = DEMO_LOGIN;
-    const login = await manager.findOneBy(Login, { email });
     if (this.settings.isProduction) {
-      if (login)
+      if (await manager.existsBy(Login, { email }))
         throw new Error(`Everybody knows the password of ${email}: take that login out before production starts.`);
       return;
     }
-    if (login) return;
+    if (await manager.existsBy(Membership, { login: { email }, tenant: { name: DEMO_TENANT } })) return;
     await provisionTenant(this.database, DEMO_TENANT);
     const tenant = await manager.findOneByOrFail(Tenant, { name: DEMO_TENANT });
     const passwordHash = await this.passwords.hash(password);

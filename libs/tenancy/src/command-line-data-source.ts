@@ -1,8 +1,8 @@
 import { DataSource, MigrationExecutor } from 'typeorm';
 import { Settings } from '@app/config';
 import { Database, ensureRoles, migrationOptions, MigrationSets, openDatabase } from '@app/database';
-import { DEMO_TENANT } from './migrate-all';
 import { MigratedSchema, noteMigratedTo, tenantSchema } from './schemas';
+import { DEMO_TENANT } from './tenant.entity';
 
 /** What the TypeORM CLI is given: it finds the database by the settings, and connects as the owner of one schema. */
 export class CommandLineDataSource extends DataSource {

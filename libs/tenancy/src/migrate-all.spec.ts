@@ -1,5 +1,4 @@
 import { Client } from 'pg';
-import { deleteTenant } from './delete-tenant';
 import { migrateAll } from './migrate-all';
 import { provisionTenant } from './provisioning';
 import { suspendTenant } from './suspend-tenant';
@@ -111,12 +110,6 @@ describe('migrateAll', () => {
     await migrateAll(database, silently);
     expect(await entry('paused')).toMatchObject({ status: 'suspended', migratedTo: String(SECOND) });
     expect(await things('paused')).toContain('thing_id');
-  });
-
-  it('makes the tenant demo anew when it was deleted', async () => {
-    await deleteTenant(database, 'demo');
-    await migrateAll(database, silently);
-    expect(await entry('demo')).toMatchObject({ status: 'active', migratedTo: String(SECOND), version: 2 });
   });
 
   it('gives tenants that come from before there were titles their name for one', async () => {

@@ -14,14 +14,11 @@ import { completeDeletion } from './delete-tenant';
 import { migrateTenants } from './fan-out';
 import { Follow } from './follow';
 import { makeKeys } from './keys.service';
-import { provisionTenant } from './provisioning';
 import { RegisteredTenant, tenantsWhere } from './registry';
-
-export const DEMO_TENANT = 'demo';
 
 /**
  * Brings the whole installation up to date while no other process does: roles, the platform's schema and keys, deletions
- * that were not completed, the tenant `demo`, then every tenant behind. A tenant whose migration fails is set aside (503 for
+ * that were not completed, then every tenant behind. A tenant whose migration fails is set aside (503 for
  * it alone) and tried again the next time. `follow` is told of the tenants instead of `announce`, failures apart.
  */
 export async function migrateAll(database: Database, announce: Announce, follow?: Follow): Promise<void> {
@@ -36,8 +33,6 @@ export async function migrateAll(database: Database, announce: Announce, follow?
     const tenants = await unfinished(database);
     const deleting = tenants.filter(({ status }) => status === 'deleting');
     await completeDeletions(database, deleting, announce);
-    const demo = tenants.find(({ name }) => name === DEMO_TENANT);
-    if (!demo || ['provisioning', 'deleting'].includes(demo.status)) await provisionTenant(database, DEMO_TENANT);
     const newest = newestMigration(database.sets.tenant);
     const behind = tenants.filter(
       ({ status, migratedTo }) => migratedTo < newest && !['provisioning', 'deleting'].includes(status),
@@ -54,13 +49,10 @@ async function protectRecords(database: Database): Promise<void> {
   );
 }
 
-/** The tenants there is something to do for, and `demo`: all that a start asks of the registry when there is nothing. */
+/** The tenants there is something to do for: all that a start asks of the registry when there is nothing. */
 const unfinished = (database: Database): Promise<RegisteredTenant[]> =>
   withAdmin(database.adminUrl, (client) =>
-    tenantsWhere(client, database, `name = $1 OR status = 'deleting' OR migrated_to < $2`, [
-      DEMO_TENANT,
-      newestMigration(database.sets.tenant),
-    ]),
+    tenantsWhere(client, database, `status = 'deleting' OR migrated_to < $1`, [newestMigration(database.sets.tenant)]),
   );
 
 async function completeDeletions(database: Database, tenants: RegisteredTenant[], announce: Announce): Promise<void> {

@@ -1,6 +1,9 @@
 import { Column, Entity, Unique } from 'typeorm';
 import { BaseEntity } from '@app/database';
 
+/** The tenant that development begins with; production has none but those that are made. */
+export const DEMO_TENANT = 'demo';
+
 export type TenantStatus = 'provisioning' | 'active' | 'suspended' | 'migration_failed' | 'deleting';
 
 /** A customer whose data lives in a schema of its own. */

@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { Database, MigrationSets, removeInstallation } from '@app/database';
 import { claim, freshPrefix, openTestDatabase, testSettings } from '@app/testing';
 import { migrateAll } from '../migrate-all';
+import { provisionTenant } from '../provisioning';
 
 export const FIRST = 1_800_000_000_001;
 export const SECOND = 1_800_000_000_002;
@@ -23,6 +24,7 @@ export function usePremises(prepare: () => void, env: NodeJS.ProcessEnv = {}): v
     database = await openTestDatabase(settings, release(SECOND), silently);
     admin = await claim(database.adminUrl, database.names.prefix);
     await migrateAll(of(FIRST), silently);
+    await provisionTenant(of(FIRST), 'demo');
   });
   afterAll(async () => {
     await removeInstallation(admin, database.names.prefix);
