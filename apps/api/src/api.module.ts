@@ -9,6 +9,7 @@ import { HealthController } from './health.controller';
 import { Drain } from './http/drain';
 import { AccountController } from './pages/account.controller';
 import { LandingController } from './pages/landing.controller';
+import { PlatformModule } from './platform/platform.module';
 
 /** The table of contents of the API. */
 @Module({})
@@ -23,6 +24,7 @@ export class ApiModule {
         AuthModule,
         CrudModule,
         DomainModule,
+        PlatformModule,
       ],
       controllers: [LandingController, AccountController, HealthController],
       providers: [Drain],

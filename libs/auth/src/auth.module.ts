@@ -65,6 +65,6 @@ import { SignUpService } from './sign-up/sign-up.service';
     SignUpService,
     { provide: Authenticator, useClass: LocalAuthenticator },
   ],
-  exports: [Authenticator, Mailer],
+  exports: [Authenticator, Mailer, MembersService],
 })
 export class AuthModule {}

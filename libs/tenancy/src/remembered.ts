@@ -27,6 +27,10 @@ export class Remembered<T> {
     return asked;
   }
 
+  forget(key: string): void {
+    this.known.delete(key);
+  }
+
   private async lookUp(key: string, ask: (key: string) => Promise<T>): Promise<T> {
     try {
       this.known.delete(key); // to come last in the order of going

@@ -23,6 +23,8 @@ export class TenancyInterceptor implements NestInterceptor {
     const { tenantId, actor } = request.principal!;
     const tenant = await this.tenants.scopeOf(tenantId!);
     const scope = { tenant, actor, requestId: request.id };
-    return this.unitOfWork.run(scope, () => lastValueFrom(next.handle()));
+    return this.unitOfWork
+      .run(scope, () => lastValueFrom(next.handle()))
+      .catch((error) => this.tenants.explain(tenantId!, error));
   }
 }

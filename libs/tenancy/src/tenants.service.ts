@@ -1,12 +1,13 @@
 import { ForbiddenException, Inject, Injectable, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { EntityManager, Repository } from 'typeorm';
-import { DATABASE, type Database, newId, Scope } from '@app/database';
+import { EntityManager, MoreThan, Repository } from 'typeorm';
+import { DATABASE, type Database, newId, postgresError, Scope } from '@app/database';
 import { Remembered } from './remembered';
 import { Tenant } from './tenant.entity';
 
 const REMEMBERED_MS = 4_000; // a suspended tenant must be shut out within five seconds everywhere
 const MOST_REMEMBERED = 10_000; // some 5 MB
+const GONE = ['42P01', '22023', '42704', '3F000']; // no such table, role, or schema
 
 /** The registry: which tenants there are, where their data lives, and whether they may be served. */
 @Injectable()
@@ -20,8 +21,17 @@ export class TenantsService {
 
   /** Where work for a tenant may go. Throws 404, 403 or 503 where it may not go anywhere. */
   scopeOf(id: string): Scope['tenant'] | Promise<Scope['tenant']> {
-    const tenant = this.remembered.get(id, () => this.find(id));
+    const tenant = this.remembered.get(id, () => this.mustFind({ id }));
     return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
+  }
+
+  /** Throws what became of a tenant whose schema or role was gone when a request came to it, else the `error` it met. */
+  async explain(id: string, error: unknown): Promise<never> {
+    if (GONE.includes(postgresError(error)?.code ?? '')) {
+      this.remembered.forget(id);
+      await this.scopeOf(id);
+    }
+    throw error;
   }
 
   /** Enters a tenant called `title` in the registry, still to be provisioned, under a name of its own that is like the title. */
@@ -37,10 +47,21 @@ export class TenantsService {
     }
   }
 
-  private async find(id: string): Promise<Tenant> {
-    const tenant = await this.tenants.findOneBy({ id });
+  /** The tenant with this id or name, if there is one. */
+  find(which: { id: string } | { name: string }): Promise<Tenant | null> {
+    return this.tenants.findOneBy(which);
+  }
+
+  /** The same. Throws 404 where there is none. */
+  async mustFind(which: { id: string } | { name: string }): Promise<Tenant> {
+    const tenant = await this.find(which);
     if (!tenant) throw gone();
     return tenant;
+  }
+
+  /** At most so many tenants, by name, from the one that follows `after`. */
+  readPage(after: string, most: number): Promise<Tenant[]> {
+    return this.tenants.find({ where: { name: MoreThan(after) }, order: { name: 'ASC' }, take: most });
   }
 }
 

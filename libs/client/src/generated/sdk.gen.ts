@@ -2,7 +2,7 @@
 
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type TDataShape, urlSearchParamsBodySerializer } from './client';
 import { client } from './client.gen';
-import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses } from './types.gen';
+import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, MigrationsReadData, MigrationsReadErrors, MigrationsReadResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses, TenantsCreateData, TenantsCreateErrors, TenantsCreateResponses, TenantsExportData, TenantsExportErrors, TenantsExportResponses, TenantsMigrateData, TenantsMigrateErrors, TenantsMigrateResponses, TenantsReadOneData, TenantsReadOneErrors, TenantsReadOneResponses, TenantsReadPageData, TenantsReadPageErrors, TenantsReadPageResponses, TenantsRemoveData, TenantsRemoveErrors, TenantsRemoveResponses, TenantsUpdateData, TenantsUpdateErrors, TenantsUpdateResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -541,6 +541,202 @@ export class PublicKeys extends HeyApiClient {
      */
     public readKeys<ThrowOnError extends boolean = false>(options?: Options<PublicKeysReadKeysData, ThrowOnError>): RequestResult<PublicKeysReadKeysResponses, PublicKeysReadKeysErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<PublicKeysReadKeysResponses, PublicKeysReadKeysErrors, ThrowOnError>({ url: '/.well-known/jwks.json', ...options });
+    }
+}
+
+export class Tenants extends HeyApiClient {
+    /**
+     * See the tenants, by name
+     */
+    public readPage<ThrowOnError extends boolean = false>(options?: Options<TenantsReadPageData, ThrowOnError>): RequestResult<TenantsReadPageResponses, TenantsReadPageErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<TenantsReadPageResponses, TenantsReadPageErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants',
+            ...options
+        });
+    }
+    
+    /**
+     * Make a tenant, and invite its owner
+     */
+    public create<ThrowOnError extends boolean = false>(options: Options<TenantsCreateData, ThrowOnError>): RequestResult<TenantsCreateResponses, TenantsCreateErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<TenantsCreateResponses, TenantsCreateErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Migrate all tenants that are behind, those too whose migration failed
+     */
+    public migrate<ThrowOnError extends boolean = false>(options?: Options<TenantsMigrateData, ThrowOnError>): RequestResult<TenantsMigrateResponses, TenantsMigrateErrors, ThrowOnError> {
+        return (options?.client ?? this.client).post<TenantsMigrateResponses, TenantsMigrateErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants/migrate',
+            ...options
+        });
+    }
+    
+    /**
+     * Delete a tenant and all that is in it, for good
+     */
+    public remove<ThrowOnError extends boolean = false>(options: Options<TenantsRemoveData, ThrowOnError>): RequestResult<TenantsRemoveResponses, TenantsRemoveErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<TenantsRemoveResponses, TenantsRemoveErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * See one tenant
+     */
+    public readOne<ThrowOnError extends boolean = false>(options: Options<TenantsReadOneData, ThrowOnError>): RequestResult<TenantsReadOneResponses, TenantsReadOneErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<TenantsReadOneResponses, TenantsReadOneErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants/{id}',
+            ...options
+        });
+    }
+    
+    /**
+     * Suspend or resume a tenant
+     */
+    public update<ThrowOnError extends boolean = false>(options: Options<TenantsUpdateData, ThrowOnError>): RequestResult<TenantsUpdateResponses, TenantsUpdateErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<TenantsUpdateResponses, TenantsUpdateErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Take all that is in a tenant away as an archive
+     */
+    public export<ThrowOnError extends boolean = false>(options: Options<TenantsExportData, ThrowOnError>): RequestResult<TenantsExportResponses, TenantsExportErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<TenantsExportResponses, TenantsExportErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/tenants/{id}/export',
+            ...options
+        });
+    }
+}
+
+export class Migrations extends HeyApiClient {
+    /**
+     * See which schemas lack migrations of this release
+     */
+    public read<ThrowOnError extends boolean = false>(options?: Options<MigrationsReadData, ThrowOnError>): RequestResult<MigrationsReadResponses, MigrationsReadErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<MigrationsReadResponses, MigrationsReadErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/platform/migrations',
+            ...options
+        });
     }
 }
 
@@ -1740,6 +1936,16 @@ export class Api extends HeyApiClient {
     private _publicKeys?: PublicKeys;
     get publicKeys(): PublicKeys {
         return this._publicKeys ??= new PublicKeys({ client: this.client });
+    }
+    
+    private _tenants?: Tenants;
+    get tenants(): Tenants {
+        return this._tenants ??= new Tenants({ client: this.client });
+    }
+    
+    private _migrations?: Migrations;
+    get migrations(): Migrations {
+        return this._migrations ??= new Migrations({ client: this.client });
     }
     
     private _books?: Books;

@@ -222,6 +222,92 @@ export type NewApiKeyDto = {
     key: string;
 };
 
+export type TenantDto = {
+    id: string;
+    status: 'provisioning' | 'active' | 'suspended' | 'migration_failed' | 'deleting';
+    /**
+     * Why its last migration failed.
+     */
+    error: string | null;
+    /**
+     * What commands call it, and its schema is named after.
+     */
+    name: string;
+    /**
+     * Whom it is for.
+     */
+    title: string;
+    /**
+     * Which database server it lives on.
+     */
+    cluster: string;
+};
+
+export type TenantsDto = {
+    items: Array<TenantDto>;
+    /**
+     * To be given as `after`; null on the last page.
+     */
+    nextCursor: string | null;
+};
+
+export type CreateTenantDto = {
+    /**
+     * Lower-case letters, digits and underscores, at most 40.
+     */
+    name: string;
+    /**
+     * Whom it is for; its name, unless said.
+     */
+    title?: string;
+    /**
+     * Who is mailed an invitation to own it.
+     */
+    ownerEmail?: string;
+};
+
+export type StandingDto = {
+    /**
+     * The timestamp of the newest migration it has.
+     */
+    migratedTo: number;
+    /**
+     * How many migrations of this release it lacks.
+     */
+    behind: number;
+    /**
+     * Why its last migration failed.
+     */
+    error: string | null;
+    /**
+     * The name of a tenant, or `platform`.
+     */
+    name: string;
+    /**
+     * Of a tenant; `active` for the platform.
+     */
+    status: string;
+};
+
+export type MigrationsDto = {
+    platform: StandingDto;
+    /**
+     * How many tenants have all migrations of this release.
+     */
+    upToDate: number;
+    /**
+     * The others.
+     */
+    behind: Array<StandingDto>;
+};
+
+export type UpdateTenantDto = {
+    /**
+     * Suspended: 403 for everything in it.
+     */
+    status?: 'active' | 'suspended';
+};
+
 export type ProblemErrorDto = {
     /**
      * Which item of a bulk request, counted from 0.
@@ -1574,6 +1660,198 @@ export type PublicKeysReadKeysError = PublicKeysReadKeysErrors[keyof PublicKeysR
 export type PublicKeysReadKeysResponses = {
     200: unknown;
 };
+
+export type TenantsReadPageData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `nextCursor` of the page before.
+         */
+        after?: string;
+    };
+    url: '/api/v1/platform/tenants';
+};
+
+export type TenantsReadPageErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsReadPageError = TenantsReadPageErrors[keyof TenantsReadPageErrors];
+
+export type TenantsReadPageResponses = {
+    200: TenantsDto;
+};
+
+export type TenantsReadPageResponse = TenantsReadPageResponses[keyof TenantsReadPageResponses];
+
+export type TenantsCreateData = {
+    body: CreateTenantDto;
+    path?: never;
+    query?: never;
+    url: '/api/v1/platform/tenants';
+};
+
+export type TenantsCreateErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsCreateError = TenantsCreateErrors[keyof TenantsCreateErrors];
+
+export type TenantsCreateResponses = {
+    201: TenantDto;
+};
+
+export type TenantsCreateResponse = TenantsCreateResponses[keyof TenantsCreateResponses];
+
+export type TenantsMigrateData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/platform/tenants/migrate';
+};
+
+export type TenantsMigrateErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsMigrateError = TenantsMigrateErrors[keyof TenantsMigrateErrors];
+
+export type TenantsMigrateResponses = {
+    200: MigrationsDto;
+};
+
+export type TenantsMigrateResponse = TenantsMigrateResponses[keyof TenantsMigrateResponses];
+
+export type TenantsRemoveData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/platform/tenants/{id}';
+};
+
+export type TenantsRemoveErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsRemoveError = TenantsRemoveErrors[keyof TenantsRemoveErrors];
+
+export type TenantsRemoveResponses = {
+    204: void;
+};
+
+export type TenantsRemoveResponse = TenantsRemoveResponses[keyof TenantsRemoveResponses];
+
+export type TenantsReadOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/platform/tenants/{id}';
+};
+
+export type TenantsReadOneErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsReadOneError = TenantsReadOneErrors[keyof TenantsReadOneErrors];
+
+export type TenantsReadOneResponses = {
+    200: TenantDto;
+};
+
+export type TenantsReadOneResponse = TenantsReadOneResponses[keyof TenantsReadOneResponses];
+
+export type TenantsUpdateData = {
+    body: UpdateTenantDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/platform/tenants/{id}';
+};
+
+export type TenantsUpdateErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsUpdateError = TenantsUpdateErrors[keyof TenantsUpdateErrors];
+
+export type TenantsUpdateResponses = {
+    200: TenantDto;
+};
+
+export type TenantsUpdateResponse = TenantsUpdateResponses[keyof TenantsUpdateResponses];
+
+export type TenantsExportData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/platform/tenants/{id}/export';
+};
+
+export type TenantsExportErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type TenantsExportError = TenantsExportErrors[keyof TenantsExportErrors];
+
+export type TenantsExportResponses = {
+    /**
+     * One row a line.
+     */
+    200: Blob | File;
+};
+
+export type TenantsExportResponse = TenantsExportResponses[keyof TenantsExportResponses];
+
+export type MigrationsReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/platform/migrations';
+};
+
+export type MigrationsReadErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type MigrationsReadError = MigrationsReadErrors[keyof MigrationsReadErrors];
+
+export type MigrationsReadResponses = {
+    200: MigrationsDto;
+};
+
+export type MigrationsReadResponse = MigrationsReadResponses[keyof MigrationsReadResponses];
 
 export type BooksReadByIdentifierData = {
     body?: never;
