@@ -2,7 +2,7 @@ import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database, newId } from '@app/database';
-import { DEMO_TENANT, provisionTenant, Tenant } from '@app/tenancy';
+import { DEMO_TENANT, provisionTenant, SINGLE_TENANT, Tenant } from '@app/tenancy';
 import { Login } from './logins/login.entity';
 import { Membership } from './logins/membership.entity';
 import { Passwords } from './passwords/passwords';
@@ -28,9 +28,10 @@ export class Demo implements OnModuleInit {
         throw new Error(`Everybody knows the password of ${email}: take that login out before production starts.`);
       return;
     }
-    if (await manager.existsBy(Membership, { login: { email }, tenant: { name: DEMO_TENANT } })) return;
-    await provisionTenant(this.database, DEMO_TENANT);
-    const tenant = await manager.findOneByOrFail(Tenant, { name: DEMO_TENANT });
+    const name = this.settings.hasOneTenant ? SINGLE_TENANT : DEMO_TENANT;
+    if (await manager.existsBy(Membership, { login: { email }, tenant: { name } })) return;
+    await provisionTenant(this.database, name);
+    const tenant = await manager.findOneByOrFail(Tenant, { name });
     const passwordHash = await this.passwords.hash(password);
     // Others may start at the same time: whoever comes second finds both.
     await manager.transaction(async (manager) => {

@@ -285,6 +285,13 @@ describe('a key that signs tokens', () => {
   });
 });
 
+it('has one tenant for all with TENANCY=single, which nobody can sign up to', () => {
+  expect(Settings.from({ TENANCY: 'single' }, NO_FILE)).toMatchObject({ hasOneTenant: true, signUpMode: 'invite' });
+  expect(problemsOf({ TENANCY: 'single', SIGN_UP: 'open' })).toEqual([
+    'SIGN_UP=open gives everyone who signs up a tenant, and TENANCY=single has only one: set SIGN_UP to invite.',
+  ]);
+});
+
 it('refuses a second way to a database that has no first', () => {
   for (const name of ['DATABASE_DIRECT_URL', 'DATABASE_ADMIN_URL']) {
     expect(problemsOf({ [name]: 'postgres://postgres:x@db/starter' })).toEqual([

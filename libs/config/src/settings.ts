@@ -105,6 +105,10 @@ export class Settings {
   })
   readonly schemaPrefix: string = '';
 
+  /** A tenant for everyone who signs up (schema), or one for all (single). */
+  @IsIn(['schema', 'single'])
+  readonly tenancy: string = 'schema';
+
   /** One Postgres role per tenant (on), or none where the login may not create roles (off: weaker). */
   @IsIn(['on', 'off'])
   readonly tenantRoles: string = 'on';
@@ -159,7 +163,7 @@ export class Settings {
   @IsPublicKey()
   readonly jwtPreviousKey?: string;
 
-  /** Who may sign up: everybody (open), the invited (invite), nobody (closed). Unset: open, in production closed. */
+  /** Who may sign up: everybody (open), the invited (invite), nobody (closed). Unset: open, with TENANCY=single invite, in production closed. */
   @IsOptional()
   @IsIn(['open', 'invite', 'closed'])
   readonly signUp?: string;
@@ -199,7 +203,12 @@ export class Settings {
 
   /** Who may sign up. */
   get signUpMode(): 'open' | 'invite' | 'closed' {
-    return (this.signUp ?? (this.isProduction ? 'closed' : 'open')) as 'open';
+    const unset = this.isProduction ? 'closed' : this.hasOneTenant ? 'invite' : 'open';
+    return (this.signUp ?? unset) as 'open';
+  }
+
+  get hasOneTenant(): boolean {
+    return this.tenancy === 'single';
   }
 
   /** Where clients reach the API, without a slash at the end. */
@@ -227,6 +236,9 @@ export class Settings {
 function* crossChecks(settings: Settings): Iterable<string> {
   if (!settings.databaseUrl && (settings.databaseDirectUrl || settings.databaseAdminUrl)) {
     yield 'DATABASE_DIRECT_URL and DATABASE_ADMIN_URL mean nothing without DATABASE_URL: set it too.';
+  }
+  if (settings.hasOneTenant && settings.signUp === 'open') {
+    yield 'SIGN_UP=open gives everyone who signs up a tenant, and TENANCY=single has only one: set SIGN_UP to invite.';
   }
   if (settings.isProduction) yield* productionChecks(settings);
 }

@@ -4,6 +4,9 @@ import { BaseEntity } from '@app/database';
 /** The tenant that development begins with; production has none but those that are made. */
 export const DEMO_TENANT = 'demo';
 
+/** The only tenant there is with TENANCY=single. */
+export const SINGLE_TENANT = 'main';
+
 export type TenantStatus = 'provisioning' | 'active' | 'suspended' | 'migration_failed' | 'deleting';
 
 /** A customer whose data lives in a schema of its own. */

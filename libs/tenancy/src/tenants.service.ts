@@ -1,9 +1,18 @@
-import { ForbiddenException, Inject, Injectable, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
+import {
+  ForbiddenException,
+  Inject,
+  Injectable,
+  NotFoundException,
+  OnModuleInit,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { EntityManager, MoreThan, Repository } from 'typeorm';
+import { Settings } from '@app/config';
 import { DATABASE, type Database, newId, postgresError, Scope } from '@app/database';
+import { provisionTenant } from './provisioning';
 import { Remembered } from './remembered';
-import { Tenant } from './tenant.entity';
+import { SINGLE_TENANT, Tenant } from './tenant.entity';
 
 const REMEMBERED_MS = 4_000; // a suspended tenant must be shut out within five seconds everywhere
 const MOST_REMEMBERED = 10_000; // some 5 MB
@@ -11,16 +20,29 @@ const GONE = ['42P01', '22023', '42704', '3F000']; // no such table, role, or sc
 
 /** The registry: which tenants there are, where their data lives, and whether they may be served. */
 @Injectable()
-export class TenantsService {
+export class TenantsService implements OnModuleInit {
+  /** With TENANCY=single, the only one: nothing is looked up for it. */
+  private only?: Scope['tenant'];
   private readonly remembered = new Remembered<Tenant>(REMEMBERED_MS, MOST_REMEMBERED);
 
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @InjectRepository(Tenant) private readonly tenants: Repository<Tenant>,
+    private readonly settings: Settings,
   ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (!this.settings.hasOneTenant) return;
+    if (this.settings.migrateOnBoot) await provisionTenant(this.database, SINGLE_TENANT);
+    const tenant = await this.find({ name: SINGLE_TENANT });
+    if (!tenant)
+      throw new Error(`There is no tenant ${SINGLE_TENANT} yet: run npm run cli -- tenants create ${SINGLE_TENANT}`);
+    this.only = placeOf(tenant);
+  }
 
   /** Where work for a tenant may go. Throws 404, 403 or 503 where it may not go anywhere. */
   scopeOf(id: string): Scope['tenant'] | Promise<Scope['tenant']> {
+    if (this.only?.id === id) return this.only;
     const tenant = this.remembered.get(id, () => this.mustFind({ id }));
     return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
   }

@@ -5,7 +5,7 @@ import { DEMO_LOGIN } from '@app/auth';
 import { Api, connect } from '@app/client';
 import { Settings } from '@app/config';
 import { removeInstallation, Scope, UnitOfWork, withAdmin } from '@app/database';
-import { DEMO_TENANT, Tenant, TenantsService } from '@app/tenancy';
+import { DEMO_TENANT, SINGLE_TENANT, Tenant, TenantsService } from '@app/tenancy';
 import { createApi } from '../../../apps/api/src/create-api';
 import { migrationSets } from '../../../ormconfig';
 import { NO_LIMITS } from './no-limits';
@@ -47,7 +47,7 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
       await database.release();
     };
     const { manager } = app.get(DataSource, { strict: false });
-    const { id } = await manager.findOneByOrFail(Tenant, { name: DEMO_TENANT });
+    const { id } = await manager.findOneByOrFail(Tenant, { name: settings.hasOneTenant ? SINGLE_TENANT : DEMO_TENANT });
     const inTenant = async <T>(work: () => Promise<T>): Promise<T> => {
       const tenant = await app.get(TenantsService, { strict: false }).scopeOf(id);
       const scope: Scope = { tenant, actor: 'test', requestId: 'test' };

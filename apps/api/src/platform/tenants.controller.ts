@@ -16,6 +16,7 @@ import {
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { Require, WithoutTenant } from '@app/access';
 import { ADMINISTER, MembersService } from '@app/auth';
+import { Settings } from '@app/config';
 import { DATABASE, type Database } from '@app/database';
 import {
   deleteTenant,
@@ -53,6 +54,7 @@ export class TenantsController {
     private readonly tenants: TenantsService,
     private readonly members: MembersService,
     private readonly standings: StandingsService,
+    private readonly settings: Settings,
   ) {}
 
   @Get()
@@ -68,6 +70,8 @@ export class TenantsController {
   @ApiOperation({ summary: 'Make a tenant, and invite its owner' })
   @ApiCreatedResponse({ type: TenantDto })
   async create(@Body() { name, title, ownerEmail }: CreateTenantDto): Promise<TenantDto> {
+    if (this.settings.hasOneTenant)
+      throw new TenantConflict('With TENANCY=single there is one tenant, and it is there.');
     const known = await this.tenants.find({ name });
     if (known && known.status !== 'provisioning') throw new TenantConflict(`There is already a tenant called ${name}.`);
     await provisionTenant(this.database, name, title);
