@@ -21,7 +21,7 @@ export class ApiModule {
         ConfigModule.with(settings),
         DatabaseModule.on(database),
         TenancyModule,
-        AuthModule,
+        AuthModule.on(settings),
         CrudModule,
         DomainModule,
         PlatformModule,

@@ -1,6 +1,7 @@
-import { Global, Module } from '@nestjs/common';
+import { DynamicModule, Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AccessModule, Authenticator } from '@app/access';
+import { Settings } from '@app/config';
 import { TenancyModule } from '@app/tenancy';
 import { AccessTokens } from './access-tokens';
 import { ApiKey } from './api-keys/api-key.entity';
@@ -11,6 +12,7 @@ import { LocalAuthenticator } from './local-authenticator';
 import { Login } from './logins/login.entity';
 import { MeController } from './logins/me.controller';
 import { Membership } from './logins/membership.entity';
+import { OidcAuthenticator } from './oidc-authenticator';
 import { Letters } from './mail/letters';
 import { Mailer } from './mail/mailer';
 import { Invitation } from './members/invitation.entity';
@@ -32,39 +34,41 @@ import { SignUp } from './sign-up/sign-up.entity';
 import { SignUpController } from './sign-up/sign-up.controller';
 import { SignUpService } from './sign-up/sign-up.service';
 
-/** Logins, and all that lets them in. */
+const ENTITIES = [Login, Membership, Session, RefreshToken, SignUp, PasswordReset, Invitation, ApiKey];
+const SERVICES = [Letters, Mailer, MembersService, Passwords];
+
+/** Logins, and all that lets them in; with AUTH_MODE=oidc, what an OpenID provider says of its own. */
 @Global()
-@Module({
-  imports: [
-    AccessModule,
-    TenancyModule,
-    RateLimitsModule,
-    TypeOrmModule.forFeature([Login, Membership, Session, RefreshToken, SignUp, PasswordReset, Invitation, ApiKey]),
-  ],
-  controllers: [
-    SignInController,
-    SignUpController,
-    PasswordsController,
-    MeController,
-    MembersController,
-    InvitationsController,
-    ApiKeysController,
-    PublicKeysController,
-  ],
-  providers: [
-    AccessTokens,
-    ApiKeysService,
-    Demo,
-    Letters,
-    Mailer,
-    MembersService,
-    Passwords,
-    PasswordsService,
-    SessionsService,
-    SignInService,
-    SignUpService,
-    { provide: Authenticator, useClass: LocalAuthenticator },
-  ],
-  exports: [Authenticator, Mailer, MembersService],
-})
-export class AuthModule {}
+@Module({ imports: [AccessModule, TenancyModule, RateLimitsModule, TypeOrmModule.forFeature(ENTITIES)] })
+export class AuthModule {
+  static on(settings: Settings): DynamicModule {
+    const shared = { module: AuthModule, exports: [Authenticator, Mailer, MembersService] };
+    if (!settings.signsIn) {
+      return { ...shared, providers: [...SERVICES, { provide: Authenticator, useClass: OidcAuthenticator }] };
+    }
+    return {
+      ...shared,
+      controllers: [
+        SignInController,
+        SignUpController,
+        PasswordsController,
+        MeController,
+        MembersController,
+        InvitationsController,
+        ApiKeysController,
+        PublicKeysController,
+      ],
+      providers: [
+        ...SERVICES,
+        AccessTokens,
+        ApiKeysService,
+        Demo,
+        PasswordsService,
+        SessionsService,
+        SignInService,
+        SignUpService,
+        { provide: Authenticator, useClass: LocalAuthenticator },
+      ],
+    };
+  }
+}

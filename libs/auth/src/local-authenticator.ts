@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Injectable, UnauthorizedException } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { DataSource } from 'typeorm';
@@ -7,6 +7,7 @@ import { Authenticator, permits, Principal } from '@app/access';
 import { Remembered } from '@app/tenancy';
 import { AccessTokens } from './access-tokens';
 import { ApiKey } from './api-keys/api-key.entity';
+import { Credential, unauthenticated, unauthorized } from './credential';
 import { Membership } from './logins/membership.entity';
 import { permissionsOf, Role } from './roles';
 import { digestOf } from './secrets';
@@ -14,12 +15,6 @@ import { Session } from './sign-in/session.entity';
 
 const BELIEVED_MS = 4_000; // whatever is revoked must be so within five seconds everywhere
 const MOST_KNOWN = 10_000; // some 10 MB; who is not among them is looked up again
-
-/** Who a credential is of, and when it expires, in milliseconds. */
-interface Credential {
-  principal: Principal;
-  expiresAt: number;
-}
 
 /** Knows people by our access tokens and programs by their API keys, and asks the database anew every few seconds. */
 @Injectable()
@@ -36,8 +31,7 @@ export class LocalAuthenticator extends Authenticator {
   authenticate({ headers }: FastifyRequest): Principal | Promise<Principal> {
     const { authorization } = headers;
     const credential = authorization ?? headers['x-api-key'];
-    if (typeof credential !== 'string')
-      throw unauthorized('unauthenticated', 'Sign in first: send a Bearer token or X-Api-Key.');
+    if (typeof credential !== 'string') throw unauthenticated('a Bearer token or X-Api-Key');
     const found = this.known.get(credential, () =>
       authorization ? this.personOf(authorization) : this.programOf(credential),
     );
@@ -90,6 +84,3 @@ export class LocalAuthenticator extends Authenticator {
     return { principal, expiresAt: key.expiresAt?.getTime() ?? Infinity };
   }
 }
-
-const unauthorized = (code: string, message: string): UnauthorizedException =>
-  new UnauthorizedException({ code, message });

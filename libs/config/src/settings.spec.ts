@@ -285,6 +285,20 @@ describe('a key that signs tokens', () => {
   });
 });
 
+describe('AUTH_MODE=oidc', () => {
+  const oidc = { AUTH_MODE: 'oidc', OIDC_ISSUER: 'https://login.example.com', OIDC_AUDIENCE: 'books' };
+
+  it.each(['OIDC_ISSUER', 'OIDC_AUDIENCE'])('needs %s', (name) => {
+    expect(problemsOf({ ...oidc, [name]: '' })).toEqual([
+      'AUTH_MODE=oidc needs OIDC_ISSUER and OIDC_AUDIENCE: whose tokens to believe, and which of them are for this API.',
+    ]);
+  });
+
+  it('needs neither a key nor mail in production: it signs nothing, and writes to nobody', () => {
+    expect(problemsOf({ ...PRODUCTION, ...oidc, JWT_PRIVATE_KEY: '', SMTP_URL: '' })).toEqual([]);
+  });
+});
+
 it('has one tenant for all with TENANCY=single, which nobody can sign up to', () => {
   expect(Settings.from({ TENANCY: 'single' }, NO_FILE)).toMatchObject({ hasOneTenant: true, signUpMode: 'invite' });
   expect(problemsOf({ TENANCY: 'single', SIGN_UP: 'open' })).toEqual([

@@ -153,6 +153,28 @@ export class Settings {
   @MinLength(32, { message: 'must be at least 32 random characters, such as openssl rand -base64 32 prints' })
   readonly cursorSecret?: string;
 
+  /** Who signs people in: this API (local), or an OpenID provider whose access tokens it believes (oidc). */
+  @IsIn(['local', 'oidc'])
+  readonly authMode: string = 'local';
+
+  /** With AUTH_MODE=oidc: the provider, as its tokens name it in `iss`. */
+  @IsOptional()
+  @IsUrl(WEB_URL, { message: 'must be like https://login.example.com' })
+  readonly oidcIssuer?: string;
+
+  /** With AUTH_MODE=oidc: what its tokens for this API name in `aud`. */
+  @IsOptional()
+  @IsString()
+  readonly oidcAudience?: string;
+
+  /** With AUTH_MODE=oidc: the claim that holds the id or the name of the tenant. */
+  @IsString()
+  readonly oidcTenantClaim: string = 'tid';
+
+  /** With AUTH_MODE=oidc: the claim that holds the roles: owner, editor, viewer or platform-admin. */
+  @IsString()
+  readonly oidcRolesClaim: string = 'roles';
+
   /** Signs access tokens: a private key, Ed25519 or P-256, as PEM. Unset: made once and kept in the database, not in production. */
   @IsOptional()
   @IsPrivateKey()
@@ -207,6 +229,11 @@ export class Settings {
     return (this.signUp ?? unset) as 'open';
   }
 
+  /** Whether people sign in here, and not at an OpenID provider. */
+  get signsIn(): boolean {
+    return this.authMode === 'local';
+  }
+
   get hasOneTenant(): boolean {
     return this.tenancy === 'single';
   }
@@ -240,6 +267,9 @@ function* crossChecks(settings: Settings): Iterable<string> {
   if (settings.hasOneTenant && settings.signUp === 'open') {
     yield 'SIGN_UP=open gives everyone who signs up a tenant, and TENANCY=single has only one: set SIGN_UP to invite.';
   }
+  if (!settings.signsIn && !(settings.oidcIssuer && settings.oidcAudience)) {
+    yield 'AUTH_MODE=oidc needs OIDC_ISSUER and OIDC_AUDIENCE: whose tokens to believe, and which of them are for this API.';
+  }
   if (settings.isProduction) yield* productionChecks(settings);
 }
 
@@ -251,10 +281,10 @@ function* productionChecks(settings: Settings): Iterable<string> {
   if (!settings.cursorSecret) {
     yield 'CURSOR_SECRET must be set in production, to the same text for all processes: openssl rand -base64 32 prints one.';
   }
-  if (!settings.jwtPrivateKey) {
+  if (settings.signsIn && !settings.jwtPrivateKey) {
     yield 'JWT_PRIVATE_KEY must be set in production, to the same key for all processes: openssl genpkey -algorithm ed25519 prints one.';
   }
-  if (!settings.smtpUrl) {
+  if (settings.signsIn && !settings.smtpUrl) {
     yield 'SMTP_URL must be set in production: without mail nobody can choose a new password or accept an invitation.';
   }
   if (settings.logFormat === 'pretty') {

@@ -7,6 +7,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
+import { isUUID } from 'class-validator';
 import { EntityManager, MoreThan, Repository } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database, newId, postgresError, Scope } from '@app/database';
@@ -45,6 +46,12 @@ export class TenantsService implements OnModuleInit {
     if (this.only?.id === id) return this.only;
     const tenant = this.remembered.get(id, () => this.mustFind({ id }));
     return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
+  }
+
+  /** The id of a tenant that is called by its id or its name; with TENANCY=single that of the only one, however it is called. */
+  async idOf(called: string | undefined): Promise<string | undefined> {
+    if (this.only || !called) return this.only?.id;
+    return (await this.find(isUUID(called) ? { id: called } : { name: called }))?.id;
   }
 
   /** Throws what became of a tenant whose schema or role was gone when a request came to it, else the `error` it met. */

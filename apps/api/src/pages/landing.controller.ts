@@ -18,7 +18,8 @@ export class LandingController {
   @Get()
   @Header('Content-Type', 'text/html; charset=utf-8')
   show(): string {
-    const development = this.settings.isProduction ? '' : demo() + mailbox(this.mailer.captured);
+    const { isProduction, signsIn } = this.settings;
+    const development = isProduction || !signsIn ? '' : demo() + mailbox(this.mailer.captured);
     return page(`<h1>It runs.</h1>
 <ul>
   <li><a href="/docs">Documentation</a>, to read and to try out; <a href="/docs-json">the same for programs</a></li>

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { AuthModule } from '@app/auth';
 import { TenancyModule } from '@app/tenancy';
 import { MigrationsController } from './migrations.controller';
 import { StandingsService } from './standings.service';
@@ -7,7 +6,7 @@ import { TenantsController } from './tenants.controller';
 
 /** What concerns all tenants. */
 @Module({
-  imports: [TenancyModule, AuthModule],
+  imports: [TenancyModule],
   controllers: [TenantsController, MigrationsController],
   providers: [StandingsService],
 })
