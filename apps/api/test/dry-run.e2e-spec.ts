@@ -158,6 +158,6 @@ function answerOf({ status, text, headers }: Response, before: string): object {
     if (!names.has(word)) names.set(word, word.includes('T') ? 'a new time' : `new id ${names.size}`);
     return names.get(word)!;
   });
-  const { date: _d, 'x-request-id': _r, ...rest } = headers as Values;
+  const { date: _d, ratelimit: _l, 'x-request-id': _r, ...rest } = headers as Values;
   return { status, body: JSON.parse(body), headers: rest };
 }

@@ -35,7 +35,7 @@ const write = (name: string, status: number, prepare: Write['prepare']): Write =
 
 /** What of an answer must be the same when it is given again. */
 const substanceOf = ({ status, text, headers }: Response) => {
-  const { date: _d, 'x-request-id': _r, 'idempotency-replayed': _i, ...rest } = headers as Values;
+  const { date: _d, ratelimit: _l, 'x-request-id': _r, 'idempotency-replayed': _i, ...rest } = headers as Values;
   return { status, text, headers: rest };
 };
 

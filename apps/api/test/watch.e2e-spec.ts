@@ -73,7 +73,7 @@ describe('npm run start:dev', () => {
       const renewed = await listening();
       expect(await (await fetch(renewed)).text()).toContain('<h1>It runs anew.</h1>');
 
-      await edit('page(): string', 'page(): number');
+      await edit('show(): string', 'show(): number');
       await until(/Found 1 error/);
       expect(await (await fetch(renewed)).text()).toContain('<h1>It runs anew.</h1>');
     } finally {

@@ -245,6 +245,9 @@ describe('checkConnectionBudget', () => {
       NODE_ENV: 'production',
       DATABASE_URL: scratch.url,
       CURSOR_SECRET: '0123456789abcdef0123456789abcdef',
+      AUTH_MODE: 'oidc', // so that nothing more is asked for
+      OIDC_ISSUER: 'https://login.example.com',
+      OIDC_AUDIENCE: 'books',
       REPLICAS: '10000',
     };
     const settings = Settings.from(env);
