@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import supertest from 'supertest';
-import { DEMO_LOGIN } from '@app/auth';
+import { DEMO_LOGIN, Mailer } from '@app/auth';
 import { withAdmin } from '@app/database';
 import { startApi, TestApi, testSettings } from '@app/testing';
 import { createApi } from '../src/create-api';
@@ -119,6 +119,24 @@ describe('what a login may ask', () => {
     const { headers } = await person.http.get(BOOKS).expect(200);
     expect(headers['ratelimit-policy']).toBe('"requests";q=30;w=60');
     expect(headers.ratelimit).toMatch(/^"requests";r=29;t=\d+$/);
+  });
+});
+
+describe('mail to one address', () => {
+  it('is ten an hour at most, and the answers are the same afterwards', async () => {
+    const api = await startApi();
+    try {
+      const { captured } = api.app.get(Mailer, { strict: false });
+      const [known, unknown] = [(await aPerson(api)).email, anEmail()];
+      captured.length = 0;
+      for (let n = 0; n < 12; n++) {
+        await api.anonymous.post('/api/v1/auth/password/forgot').send({ email: known }).expect(202);
+        await api.anonymous.post('/api/v1/auth/password/forgot').send({ email: unknown }).expect(202);
+      }
+      expect(captured.map(({ to }) => to)).toEqual(Array(9).fill(known)); // the tenth was that of the sign-up
+    } finally {
+      await api.close();
+    }
   });
 });
 

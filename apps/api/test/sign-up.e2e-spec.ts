@@ -315,6 +315,25 @@ describe('API keys', () => {
     expectProblem(await api.anonymous.get(BOOKS).set(by(old)), 401, 'invalid_api_key');
   });
 
+  it.each([
+    ['get', '/me'],
+    ['delete', '/me'],
+    ['post', '/switch'],
+    ['post', '/sign-out'],
+    ['get', '/sessions'],
+    ['post', '/password/change'],
+  ] as const)('are not people: %s %s', async (method, path) => {
+    const { key } = await make({ scopes: ['*:read', '*:write', '*:delete'] });
+    const body = { tenantId: owner.tenantId, password: PASSWORD, currentPassword: PASSWORD, newPassword: PASSWORD };
+    expectProblem(
+      await api.anonymous[method](AUTH + path)
+        .set(by(key))
+        .send(body),
+      403,
+      'people_only',
+    );
+  });
+
   it.each(['ak_x.y', `ak_00000000-0000-0000-0000-000000000000.${'x'.repeat(43)}`, ''])('are not %s', async (key) => {
     expect((await api.anonymous.get(BOOKS).set(by(key))).status).toBe(401);
   });

@@ -26,6 +26,12 @@ function admit(principal: Principal, { permission, ofTenant }: RouteAccess, requ
       message: 'This needs a tenant, and you have signed in to none.',
     });
   }
+  if (!permission && !principal.isPerson) {
+    throw new ForbiddenException({
+      code: 'people_only',
+      message: 'This is for people who have signed in, not for keys.',
+    });
+  }
   if (permission && !permits(principal.permissions, permission)) {
     throw new ForbiddenException({ code: 'forbidden', message: `This needs the permission ${permission}.` });
   }

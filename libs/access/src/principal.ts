@@ -14,7 +14,9 @@ export interface Principal {
   readonly actor: string;
   /** The login that signed in, or on whose behalf the API key acts. */
   readonly loginId: string;
-  /** The session that a person's token is of; an API key has none. */
+  /** Whether somebody signed in, and not a program with a key. */
+  readonly isPerson: boolean;
+  /** The session of a person who signed in here. */
   readonly sessionId?: string;
   readonly tenantId?: string;
   /** `books:write` is one; `*:read` stands for reading whatever the tenant has. */

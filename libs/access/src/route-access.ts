@@ -9,8 +9,8 @@ const WITHOUT_TENANT = 'access:without-tenant';
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, { isPublic: true } satisfies Access);
 
 /**
- * Opens a route, or all routes of a controller, to whoever has `permission`, such as `books:write`; without one, to whoever
- * is signed in. One that begins with a colon is about what the controller serves: `:write` in `@Controller('books')`.
+ * Opens a route, or all routes of a controller, to whoever has `permission`, such as `books:write`; without one, to
+ * people who have signed in, whatever they may do, and to no API key. One that begins with a colon is about what the controller serves: `:write` in `@Controller('books')`.
  */
 export const Require = (permission?: string): MethodDecorator & ClassDecorator =>
   applyDecorators(

@@ -63,7 +63,14 @@ export class LocalAuthenticator extends Authenticator {
       throw unauthorized('session_over', 'This session is over: sign in again.');
     }
     const permissions = permissionsOf(found.role, found.isPlatformAdmin);
-    const principal = { actor: `login:${sub}`, loginId: sub, sessionId: sid, tenantId: tid, permissions };
+    const principal = {
+      actor: `login:${sub}`,
+      loginId: sub,
+      isPerson: true,
+      sessionId: sid,
+      tenantId: tid,
+      permissions,
+    };
     return { principal, expiresAt: exp };
   }
 
@@ -80,7 +87,7 @@ export class LocalAuthenticator extends Authenticator {
 
     const held = permissionsOf(membership.role, false);
     const permissions = key.scopes.filter((scope) => permits(held, scope));
-    const principal = { actor: `api-key:${id}`, loginId: membership.loginId, tenantId, permissions };
+    const principal = { actor: `api-key:${id}`, loginId: membership.loginId, isPerson: false, tenantId, permissions };
     return { principal, expiresAt: key.expiresAt?.getTime() ?? Infinity };
   }
 }

@@ -39,7 +39,7 @@ export class OidcAuthenticator extends Authenticator {
     const roles = [claims[this.settings.oidcRolesClaim] ?? []].flat();
     const role = ROLES.find((role) => roles.includes(role)) ?? null; // the one that may most
     const permissions = permissionsOf(tenantId ? role : null, roles.includes('platform-admin'));
-    const principal = { actor: `oidc:${claims.sub}`, loginId: claims.sub!, tenantId, permissions };
+    const principal = { actor: `oidc:${claims.sub}`, loginId: claims.sub!, isPerson: true, tenantId, permissions };
     return { principal, expiresAt: claims.exp! * 1_000 };
   }
 

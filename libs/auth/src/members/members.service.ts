@@ -7,6 +7,8 @@ import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
 import { Passwords } from '../passwords/passwords';
+import { ExactLimits } from '../rate-limits/exact-limits';
+import { TooManyTries } from '../rate-limits/limit';
 import type { Role } from '../roles';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
 import { ApiKey } from '../api-keys/api-key.entity';
@@ -23,6 +25,7 @@ export class MembersService {
     private readonly settings: Settings,
     private readonly passwords: Passwords,
     private readonly letters: Letters,
+    private readonly limits: ExactLimits,
   ) {}
 
   /** The members of a tenant with their logins, in the order they came. */
@@ -40,6 +43,7 @@ export class MembersService {
     const token = newSecret();
     const { manager } = this.dataSource;
     const { title } = await manager.findOneByOrFail(Tenant, { id: tenantId });
+    if (!(await this.limits.mayMail(email))) throw new TooManyTries(3_600);
     if (await manager.existsBy(Membership, { tenantId, login: { email } })) {
       throw new ConflictException({ code: 'already_a_member', message: `${email} is a member of this tenant.` });
     }

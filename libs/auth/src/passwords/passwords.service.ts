@@ -3,6 +3,7 @@ import { DataSource, EntityManager, IsNull, LessThan, Not } from 'typeorm';
 import type { Principal } from '@app/access';
 import { Login, normalized } from '../logins/login.entity';
 import { Letters } from '../mail/letters';
+import { ExactLimits } from '../rate-limits/exact-limits';
 import { digestOf, HOUR, inTime, newSecret } from '../secrets';
 import { Session } from '../sign-in/session.entity';
 import { invalidToken } from '../sign-up/sign-up.service';
@@ -16,6 +17,7 @@ export class PasswordsService {
     private readonly dataSource: DataSource,
     private readonly passwords: Passwords,
     private readonly letters: Letters,
+    private readonly limits: ExactLimits,
   ) {}
 
   /** Mails a link to choose a new password. Does the same work, and says nothing, where the address is unknown. */
@@ -25,7 +27,8 @@ export class PasswordsService {
     const { manager } = this.dataSource;
     await manager.delete(PasswordReset, { expiresAt: LessThan(new Date()) });
     await manager.insert(PasswordReset, { tokenHash: digestOf(token), email, expiresAt: inTime(HOUR) });
-    if (await manager.existsBy(Login, { email })) this.letters.resetPassword(email, token);
+    const [may, isKnown] = [await this.limits.mayMail(email), await manager.existsBy(Login, { email })];
+    if (may && isKnown) this.letters.resetPassword(email, token);
   }
 
   /** Sets the password of the login a link was mailed to, and ends all its sessions. The link works once. */

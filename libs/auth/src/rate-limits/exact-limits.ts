@@ -7,6 +7,7 @@ import { DATABASE, type Database } from '@app/database';
 import type { Left, Limit } from './limit';
 
 const WRONG_FROM_ONE_ADDRESS = { points: 10, duration: 15 * 60 }; // an account, from one address
+const MAILS = { points: 10, duration: 60 * 60 }; // to one address: nobody's mailbox is filled through us
 const WRONG_FROM_STRANGERS = { points: 100, duration: 60 * 60 }; // an account, from all addresses it never signed in from
 
 /** Limits that all processes count exactly, in the database: for what is worth guessing. */
@@ -16,6 +17,7 @@ export class ExactLimits {
   private readonly byAddress: RateLimiterPostgres;
   private readonly wrongFromOneAddress: RateLimiterPostgres;
   private readonly wrongFromStrangers: RateLimiterPostgres;
+  private readonly mails: RateLimiterPostgres;
 
   constructor(settings: Settings, @Inject(DATABASE) { names }: Database, dataSource: DataSource) {
     this.auth = { name: 'auth', most: settings.rateLimitAuth, windowSeconds: 60 };
@@ -38,6 +40,7 @@ export class ExactLimits {
     this.byAddress = limiter('auth', { points: this.auth.most, duration: this.auth.windowSeconds });
     this.wrongFromOneAddress = limiter('wrong-here', WRONG_FROM_ONE_ADDRESS);
     this.wrongFromStrangers = limiter('wrong', WRONG_FROM_STRANGERS);
+    this.mails = limiter('mail', MAILS);
   }
 
   /** Counts a request to `/auth` from an address. */
@@ -58,6 +61,11 @@ export class ExactLimits {
       ? await consume(this.wrongFromStrangers, digest(account))
       : { isOver: false, seconds: 0 };
     return anywhere.isOver ? anywhere.seconds : 0;
+  }
+
+  /** Counts a mail that strangers have sent to an address; false when it had enough of them. */
+  async mayMail(to: string): Promise<boolean> {
+    return !(await consume(this.mails, digest(to))).isOver;
   }
 
   /** Takes back what a password that was right has been counted as. */

@@ -1,6 +1,6 @@
 import { ForbiddenException, Injectable, NotFoundException, UnauthorizedException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, EntityManager, IsNull, MoreThan, Repository } from 'typeorm';
+import { DataSource, EntityManager, IsNull, LessThan, MoreThan, Repository } from 'typeorm';
 import { ACCESS_SECONDS, AccessTokens } from '../access-tokens';
 import { Login } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
@@ -40,6 +40,7 @@ export class SessionsService {
     return this.dataSource.transaction(async (manager) => {
       const membership = await membershipOf(manager, login, tenantId);
       await manager.update(Login, login.id, { lastTenantId: membership?.tenantId ?? null });
+      await manager.delete(Session, { loginId: login.id, expiresAt: LessThan(new Date()) });
       const session = await manager.save(
         manager.create(Session, {
           loginId: login.id,

@@ -7,6 +7,7 @@ import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
 import { Passwords } from '../passwords/passwords';
+import { ExactLimits } from '../rate-limits/exact-limits';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
 import { SignUp } from './sign-up.entity';
 
@@ -20,6 +21,7 @@ export class SignUpService {
     private readonly passwords: Passwords,
     private readonly tenants: TenantsService,
     private readonly letters: Letters,
+    private readonly limits: ExactLimits,
   ) {}
 
   /** Notes the wish and mails a link. Does the same work, and says nothing, where the address has a login already. */
@@ -33,7 +35,9 @@ export class SignUpService {
     await manager.save(
       manager.create(SignUp, { email, passwordHash, tenantTitle, tokenHash: digestOf(token), expiresAt: inTime(DAY) }),
     );
-    if (await manager.existsBy(Login, { email })) this.letters.alreadySignedUp(email);
+    const [may, isKnown] = [await this.limits.mayMail(email), await manager.existsBy(Login, { email })];
+    if (!may) return;
+    if (isKnown) this.letters.alreadySignedUp(email);
     else this.letters.confirmSignUp(email, tenantTitle, token);
   }
 
