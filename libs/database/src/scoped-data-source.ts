@@ -1,4 +1,4 @@
-import { EntityTarget, ObjectLiteral, Repository } from 'typeorm';
+import { EntityTarget, ObjectLiteral, QueryRunner, Repository } from 'typeorm';
 import { InstalledDataSource } from './installed-data-source';
 import { currentUnit } from './scope';
 
@@ -10,6 +10,11 @@ export class ScopedDataSource extends InstalledDataSource {
     const repository = super.getRepository(target);
     if (!this.scoped.has(target)) this.scoped.set(target, this.follow(repository) as Repository<any>);
     return this.scoped.get(target) as unknown as Repository<E>;
+  }
+
+  /** A unit's runner knows what has become of its connection; TypeORM would only say that it was given back. */
+  override query<T = any>(text: string, parameters?: any[] | ObjectLiteral, runner?: QueryRunner): Promise<T> {
+    return runner ? (runner.query(text, parameters as any[]) as Promise<T>) : super.query<T>(text, parameters);
   }
 
   /** Platform entities name their schema and need no tenant; all others belong to one. */
