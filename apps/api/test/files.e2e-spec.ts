@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
+import { Agent, IncomingMessage, request as httpRequest, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { currentUnit, withAdmin } from '@app/database';
 import { aBook, aCritic } from '@app/domain';
@@ -283,6 +284,21 @@ describe('an export', () => {
       (await api.http.get(`${critics.path}/export`).query({ fields: 'id', deleted }).buffer(true)).text;
     expect(await ids()).not.toContain(body.id);
     expect(await ids('only')).toContain(body.id);
+  });
+
+  it('leaves nothing on the connection of its client, which others use after it', async () => {
+    const sockets = new Set<Socket>();
+    const server = api.app.getHttpServer() as Server;
+    server.on('request', ({ socket }: IncomingMessage) => sockets.add(socket));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const listeners = async (path: string) => {
+      await api.http.get(path).agent(agent).buffer(true).expect(200);
+      return [...sockets].map((socket) => socket.listenerCount('timeout'));
+    };
+    const before = await listeners(books.path);
+    for (let times = 1; times <= 3; times++) await listeners(`${books.path}/export`);
+    expect(await listeners(books.path)).toEqual(before);
+    agent.destroy();
   });
 
   it('frees its connection within a second when the client goes away', async () => {

@@ -17,8 +17,9 @@ export function fileOf(
   name: string,
   { socket }: IncomingMessage,
 ): StreamableFile {
-  socket.setTimeout(SILENCE_MS, () => socket.destroy());
-  stream.once('close', () => socket.setTimeout(0));
+  const hangUp = () => void socket.destroy();
+  socket.setTimeout(SILENCE_MS, hangUp);
+  stream.once('close', () => socket.setTimeout(0, hangUp)); // the next request on it is none of ours
   return new StreamableFile(stream, { type: TYPES[format], disposition: `attachment; filename="${name}.${format}"` });
 }
 
