@@ -4,6 +4,7 @@ module.exports = {
   roots: ['<rootDir>/apps', '<rootDir>/libs'],
   testEnvironment: 'node',
   testTimeout: 30_000,
+  maxWorkers: '100%', // half of the time is waiting: for processes to start, and for what is revoked to be noticed
   reporters: ['default', '<rootDir>/libs/testing/count-reporter.js'],
   moduleNameMapper: { '^@app/([^/]+)$': '<rootDir>/libs/$1/src' },
   globalSetup: '<rootDir>/libs/testing/global-setup.js',
