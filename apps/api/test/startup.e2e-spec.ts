@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +109,18 @@ describe('npm start, without a database', () => {
     });
     expect(await answered).toBe(200);
     expect(await api.ended).toBe(0);
+  });
+
+  it('is not kept from stopping by who has connected and asks nothing', async () => {
+    const api = start();
+    const { hostname, port } = new URL(await api.url());
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const hungUp = once(socket, 'close');
+    await fetch(await api.url()); // by now the server has taken it
+    expect(await api.kill('SIGTERM')).toBe(0);
+    await hungUp;
+    expect(api.lines.filter((line) => line.includes('Requests still ran'))).toEqual([]);
   });
 
   it('stops the boot with one sentence per wrong setting', async () => {
