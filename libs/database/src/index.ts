@@ -13,7 +13,7 @@ export * from './names';
 export * from './natural-key';
 export * from './new-id';
 export * from './roles';
-export { currentScope, currentUnit, NoTenantInScope, type Scope } from './scope';
+export { currentScope, currentUnit, NoTenantInScope, type Place, type Scope } from './scope';
 export type { Single } from './tenant-pool';
 export * from './trigram.decorator';
 export * from './unit';

@@ -1,10 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Unit } from './unit';
 
+/** Where a tenant's data lie. */
+export interface Place {
+  readonly id: string;
+  readonly schema: string;
+  /** Who may touch the schema; null with TENANT_ROLES=off. */
+  readonly role: string | null;
+  /** The database server; there is one for now. */
+  readonly cluster: string;
+}
+
 /** Whose data the running work is about, and on whose behalf it runs. */
 export interface Scope {
-  /** The tenant's schema, and the role that may touch it; `role` is null with TENANT_ROLES=off. */
-  readonly tenant: { readonly id: string; readonly schema: string; readonly role: string | null };
+  readonly tenant: Place;
   readonly actor: string;
   readonly requestId: string;
 }

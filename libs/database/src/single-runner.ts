@@ -1,13 +1,13 @@
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
-import type { Scope } from './scope';
+import type { Place } from './scope';
 import type { Single, TenantPool } from './tenant-pool';
 
 /** A query runner whose every statement is a transaction of its own: TypeORM's logging and errors, our way to the server. */
 export class SingleRunner extends PostgresQueryRunner {
   constructor(
     driver: PostgresDriver,
-    private readonly tenant: Scope['tenant'],
+    private readonly tenant: Place,
     private readonly how: Single,
   ) {
     super(driver, 'master');

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Logger } from '@nestjs/common';
 import { escapeIdentifier as quote, type PoolClient } from 'pg';
 import { isDataError, isUnavailable, postgresError } from './database-errors';
-import { currentUnit, Scope } from './scope';
+import { currentUnit, Place, Scope } from './scope';
 import type { Single } from './tenant-pool';
 import {
   a,
@@ -36,7 +36,7 @@ const prepared = async ({ pool }: Door): Promise<string[]> =>
   (await pool.query('SELECT statement FROM pg_prepared_statements ORDER BY prepare_time')).rows.map(
     ({ statement }) => statement,
   );
-const as = (scope: Scope, tenant: Partial<Scope['tenant']>): Scope => ({
+const as = (scope: Scope, tenant: Partial<Place>): Scope => ({
   ...scope,
   tenant: { ...scope.tenant, ...tenant },
 });

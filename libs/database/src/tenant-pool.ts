@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import * as pg from 'pg';
 import { isUnavailable, postgresError } from './database-errors';
-import { currentScope, Scope } from './scope';
+import { currentScope, Place, Scope } from './scope';
 import { typesWithTime } from './parse-time';
 import { Make, Pipeline, send } from './pipeline';
 import { Sending, TenantQuery } from './tenant-query';
@@ -34,7 +34,7 @@ export class TenantPool extends pg.Pool {
   }
 
   /** Runs one statement as a transaction of `tenant`, in one round trip. */
-  async single(tenant: Scope['tenant'], text: string, values: unknown[], how: Single): Promise<pg.QueryResult> {
+  async single(tenant: Place, text: string, values: unknown[], how: Single): Promise<pg.QueryResult> {
     const prepares = !this.keepsStatements ? 'nothing' : how.prepare ? 'the statement too' : 'the switch';
     const sending: Sending = { prepares, isShared: Boolean(how.share) };
     const make: Make = (done) => new TenantQuery(tenant, text, values, sending, done);

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import * as pg from 'pg';
-import type { Scope } from './scope';
+import type { Place } from './scope';
 
 // A role that is null leaves alone the one that the connection has.
 const SWITCH = `SELECT set_config('search_path', $1, true), set_config('role', coalesce($2, current_setting('role')), true)`;
@@ -43,7 +43,7 @@ export class TenantQuery extends InnerQuery {
   private hasSwitched = false;
 
   constructor(
-    private readonly tenant: Scope['tenant'],
+    private readonly tenant: Place,
     text: string,
     values: unknown[],
     private readonly sending: Sending,

@@ -10,7 +10,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { isUUID } from 'class-validator';
 import { EntityManager, MoreThan, Repository } from 'typeorm';
 import { Settings } from '@app/config';
-import { DATABASE, type Database, newId, postgresError, Scope } from '@app/database';
+import { DATABASE, type Database, newId, type Place, postgresError } from '@app/database';
 import { provisionTenant } from './provisioning';
 import { Remembered } from './remembered';
 import { SINGLE_TENANT, Tenant } from './tenant.entity';
@@ -23,7 +23,7 @@ const GONE = ['42P01', '22023', '42704', '3F000']; // no such table, role, or sc
 @Injectable()
 export class TenantsService implements OnModuleInit {
   /** With TENANCY=single, the only one: nothing is looked up for it. */
-  private only?: Scope['tenant'];
+  private only?: Place;
   private readonly remembered = new Remembered<Tenant>(REMEMBERED_MS, MOST_REMEMBERED);
 
   constructor(
@@ -42,7 +42,7 @@ export class TenantsService implements OnModuleInit {
   }
 
   /** Where work for a tenant may go. Throws 404, 403 or 503 where it may not go anywhere. */
-  scopeOf(id: string): Scope['tenant'] | Promise<Scope['tenant']> {
+  scopeOf(id: string): Place | Promise<Place> {
     if (this.only?.id === id) return this.only;
     const tenant = this.remembered.get(id, () => this.mustFind({ id }));
     return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
@@ -94,10 +94,10 @@ export class TenantsService implements OnModuleInit {
   }
 }
 
-function placeOf({ id, schemaName, roleName, status }: Tenant): Scope['tenant'] {
+function placeOf({ id, schemaName, roleName, status, cluster }: Tenant): Place {
   switch (status) {
     case 'active':
-      return { id, schema: schemaName, role: roleName };
+      return { id, schema: schemaName, role: roleName, cluster };
     case 'suspended':
       throw new ForbiddenException({ code: 'tenant_suspended', message: 'This tenant is suspended.' });
     case 'deleting':

@@ -72,7 +72,7 @@ export async function tenant(name: string, schema = database.names.tenantSchema(
        GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.note TO ${r}`,
     ),
   );
-  return { tenant: { id: name, schema, role }, actor: 'test', requestId: 'test' };
+  return { tenant: { id: name, schema, role, cluster: 'main' }, actor: 'test', requestId: 'test' };
 }
 
 /** A data source of its own, with its pool. */
