@@ -285,7 +285,16 @@ describe('who has an account', () => {
   });
 
   it('is not told by what a taken address is answered', async () => {
+    const signUp = { email: ada.email, password: PASSWORD, tenantName: 'T' };
+    expect((await api.anonymous.post(`${AUTH}/sign-up`).send(signUp).expect(202)).text).toBe('');
     expect(mailTo(api, ada.email)!.subject).toBe('You have signed up already');
+  });
+});
+
+describe('a body of strangers', () => {
+  it('is not read when it is longer than any form', async () => {
+    const body = { email: ada.email, password: 'x'.repeat(20_000) };
+    expectProblem(await api.anonymous.post(`${AUTH}/sign-in`).send(body), 413, 'body_too_large');
   });
 });
 

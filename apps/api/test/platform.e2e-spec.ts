@@ -72,6 +72,17 @@ describe('a tenant', () => {
     expectProblem(await admin.post(TENANTS).send({ name }), 422, 'matches');
   });
 
+  it.each(['two\nlines', ' ', 'x'.repeat(101)])('is not for %j', async (title) => {
+    expect((await admin.post(TENANTS).send({ name: 'titled', title })).status).toBe(422);
+  });
+
+  it('is not taken over from somebody who has signed up and whose tenant is not there yet', async () => {
+    const person = await aPerson(api, 'Slow');
+    await sql(`UPDATE P_tenant SET status = 'provisioning' WHERE id = '${person.tenantId}'`);
+    expectProblem(await admin.post(TENANTS).send({ name: 'slow', ownerEmail: anEmail() }), 409, 'tenant_state');
+    await sql(`UPDATE P_tenant SET status = 'active' WHERE id = '${person.tenantId}'`);
+  });
+
   it('is completed when it was left half made', async () => {
     const schema = `${api.prefix}t_half`;
     await sql(
@@ -88,7 +99,8 @@ describe('a tenant', () => {
     await person.http.get(BOOKS).expect(200);
     expect((await admin.patch(path).send({ status: 'suspended' }).expect(200)).body.status).toBe('suspended');
     await becomes(403, () => person.http.get(BOOKS));
-    expectProblem(await person.http.get(BOOKS), 403, 'tenant_suspended');
+    for (const path of [BOOKS, '/api/v1/members', '/api/v1/auth/api-keys'])
+      expectProblem(await person.http.get(path), 403, 'tenant_suspended');
     await api.http.get(BOOKS).expect(200);
     await admin.patch(path).send({ status: 'active' }).expect(200);
     await becomes(200, () => person.http.get(BOOKS));

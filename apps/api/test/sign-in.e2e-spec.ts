@@ -1,8 +1,8 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import { DEMO_LOGIN } from '@app/auth';
+import { DEMO_LOGIN, Passwords } from '@app/auth';
 import { withAdmin } from '@app/database';
 import { startApi, TestApi } from '@app/testing';
-import { aPerson, becomes, PASSWORD, Person } from './people';
+import { aPerson, becomes, PASSWORD, Person, tokenTo } from './people';
 import { expectProblem } from './problems';
 
 const AUTH = '/api/v1/auth';
@@ -141,7 +141,8 @@ describe('POST /auth/refresh', () => {
   it('ends the session when a token is used again later, for two have it', async () => {
     const first = (await signIn()).body;
     const { body: next } = await refresh(first.refreshToken).expect(200);
-    await sql(`UPDATE P_refresh_token SET used_at = now() - interval '11 s' WHERE used_at IS NOT NULL`);
+    const { sid } = decodeJwt(next.accessToken);
+    await sql(`UPDATE P_refresh_token SET used_at = used_at - interval '11 s' WHERE session_id = '${String(sid)}'`);
     expectProblem(await refresh(first.refreshToken), 401, 'session_over');
     expectProblem(await refresh(next.refreshToken), 401, 'session_over');
     await becomes(401, () => api.anonymous.get(BOOKS).set(bearer(next.accessToken)));
@@ -152,8 +153,10 @@ describe('POST /auth/refresh', () => {
   });
 
   it('ends with the session', async () => {
-    const { refreshToken } = (await signIn()).body;
-    await sql(`UPDATE P_session SET expires_at = now() - interval '1 s'`);
+    const { accessToken, refreshToken } = (await signIn()).body;
+    await sql(
+      `UPDATE P_session SET expires_at = now() - interval '1 s' WHERE id = '${String(decodeJwt(accessToken).sid)}'`,
+    );
     expectProblem(await refresh(refreshToken), 401, 'session_over');
   });
 });
@@ -206,6 +209,44 @@ describe('passwords', () => {
     expectProblem(await refresh(other.refreshToken), 401, 'session_over');
     expectProblem(await signIn(person), 401, 'wrong_credentials');
     await signIn({ email: person.email, password: NEXT }).expect(200);
+  });
+
+  it('are guessed by whoever holds a session no more often than by strangers', async () => {
+    const guess = () => {
+      const change = { currentPassword: 'something else', newPassword: NEXT };
+      return person.http.post(`${AUTH}/password/change`).send(change);
+    };
+    const answers = await Promise.all(Array.from({ length: 15 }, guess));
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(10).fill(403), ...Array(5).fill(429)]);
+    expectProblem(await person.http.delete(`${AUTH}/me`).send({ password: PASSWORD }), 429, 'too_many_requests');
+  });
+
+  it('that were changed meanwhile open nothing to a sign-in under way', async () => {
+    const passwords = api.app.get(Passwords, { strict: false });
+    const matches = passwords.matches.bind(passwords);
+    const spy = jest.spyOn(passwords, 'matches').mockImplementationOnce(async (given, stored) => {
+      const isRight = await matches(given, stored);
+      const change = { currentPassword: PASSWORD, newPassword: NEXT };
+      await person.http.post(`${AUTH}/password/change`).send(change).expect(204);
+      return isRight;
+    });
+    expectProblem(await signIn(person), 401, 'session_over');
+    spy.mockRestore();
+  });
+
+  it('end the links that were mailed to reset them', async () => {
+    await api.anonymous.post(`${AUTH}/password/forgot`).send({ email: person.email }).expect(202);
+    const reset = { token: tokenTo(api, person.email), password: NEXT };
+    const change = { currentPassword: PASSWORD, newPassword: NEXT };
+    await person.http.post(`${AUTH}/password/change`).send(change).expect(204);
+    expectProblem(await api.anonymous.post(`${AUTH}/password/reset`).send(reset), 400, 'invalid_token');
+  });
+
+  it('are not reset by a link that is too old', async () => {
+    await api.anonymous.post(`${AUTH}/password/forgot`).send({ email: person.email }).expect(202);
+    const reset = { token: tokenTo(api, person.email), password: NEXT };
+    await sql(`UPDATE P_password_reset SET expires_at = now() - interval '1 s' WHERE email = '${person.email}'`);
+    expectProblem(await api.anonymous.post(`${AUTH}/password/reset`).send(reset), 400, 'invalid_token');
   });
 
   it('are not changed by whoever does not', async () => {

@@ -113,6 +113,15 @@ describe('POST /auth/verify', () => {
     },
   );
 
+  it('makes nothing anew of a tenant that was deleted since', async () => {
+    const email = anEmail();
+    await signUp({ email });
+    const token = tokenTo(api, email);
+    const { body } = await verify(token).expect(200);
+    await sql(`DELETE FROM P_tenant WHERE id = '${body.tenantId}'`);
+    expectProblem(await verify(token), 400, 'invalid_token');
+  });
+
   it('knows no token that nobody was sent, nor one that is too old', async () => {
     expectProblem(await verify('x'.repeat(43)), 400, 'invalid_token');
     const email = anEmail();
@@ -207,6 +216,14 @@ describe('members', () => {
     const { body: again } = await signIn(other.email).expect(200);
     const { body: meAgain } = await api.anonymous.get(`${AUTH}/me`).set('Authorization', `Bearer ${again.accessToken}`);
     expect(meAgain.tenantId).toBe(owner.tenantId); // the one they worked in last
+  });
+
+  it('do not join by an invitation that is too old', async () => {
+    const email = anEmail();
+    await owner.http.post('/api/v1/members').send({ email, role: 'viewer' }).expect(202);
+    await sql(`UPDATE P_invitation SET expires_at = now() - interval '1 s' WHERE email = '${email}'`);
+    const accept = { token: tokenTo(api, email), password: PASSWORD };
+    expectProblem(await api.anonymous.post(`${AUTH}/invitations/accept`).send(accept), 400, 'invalid_token');
   });
 
   it('cannot be invited twice over', async () => {

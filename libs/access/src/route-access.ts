@@ -17,7 +17,7 @@ export const Require = (permission?: string): MethodDecorator & ClassDecorator =
     SetMetadata(ACCESS, { isPublic: false, permission } satisfies Access),
     ApiBearerAuth(),
     ApiOAuth2([]),
-    ApiSecurity('apiKey'),
+    ...(permission ? [ApiSecurity('apiKey')] : []),
   );
 
 /** Says that what a route does belongs to no tenant: it needs none, and no scope is opened for it. */

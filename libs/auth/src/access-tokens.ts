@@ -35,7 +35,8 @@ export class AccessTokens implements OnModuleInit {
     const key = createPrivateKey(jwtPrivateKey ?? (await this.keys.valueOf('jwt')));
     const current = await publicJwk(key);
     this.signing = { key, alg: current.alg!, kid: current.kid! };
-    this.known = { keys: [current, ...(jwtPreviousKey ? [await publicJwk(createPublicKey(jwtPreviousKey))] : [])] };
+    const previous = jwtPreviousKey ? [await publicJwk(createPublicKey(jwtPreviousKey))] : [];
+    this.known = { keys: [current, ...previous.filter(({ kid }) => kid !== current.kid)] };
     this.find = createLocalJWKSet(this.known);
   }
 

@@ -10,6 +10,10 @@ export interface Credential {
 export const unauthorized = (code: string, message: string): UnauthorizedException =>
   new UnauthorizedException({ code, message });
 
+/** Whoever makes the request was known, and is not any more. */
+export const sessionOver = (): UnauthorizedException =>
+  unauthorized('session_over', 'This session is over: sign in again.');
+
 /** Nobody says who makes the request. */
 export const unauthenticated = (how: string): UnauthorizedException =>
   unauthorized('unauthenticated', `Sign in first: send ${how}.`);

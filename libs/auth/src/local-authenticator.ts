@@ -7,7 +7,7 @@ import { Authenticator, permits, Principal } from '@app/access';
 import { Remembered } from '@app/tenancy';
 import { AccessTokens } from './access-tokens';
 import { ApiKey } from './api-keys/api-key.entity';
-import { Credential, unauthenticated, unauthorized } from './credential';
+import { Credential, sessionOver, unauthenticated, unauthorized } from './credential';
 import { Membership } from './logins/membership.entity';
 import { permissionsOf, Role } from './roles';
 import { digestOf } from './secrets';
@@ -60,7 +60,7 @@ export class LocalAuthenticator extends Authenticator {
       .where('session.id = :sid AND login.id = :sub AND session.ended_at IS NULL', { sid, sub })
       .getRawOne<{ isPlatformAdmin: boolean; role: Role | null; tenantId: string | null }>();
     if (!found || (found.tenantId ?? undefined) !== tid || (tid && !found.role)) {
-      throw unauthorized('session_over', 'This session is over: sign in again.');
+      throw sessionOver();
     }
     const permissions = permissionsOf(found.role, found.isPlatformAdmin);
     const principal = {

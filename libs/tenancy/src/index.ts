@@ -8,7 +8,7 @@ export * from './migrate-all';
 export * from './prepare-database';
 export { provisionTenant } from './provisioning';
 export * from './readiness';
-export { listTenants, type RegisteredTenant } from './registry';
+export { listTenants, ONE_LINE, type RegisteredTenant } from './registry';
 export * from './remembered';
 export * from './schemas';
 export * from './suspend-tenant';

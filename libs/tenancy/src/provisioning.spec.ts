@@ -81,7 +81,7 @@ describe('provisionTenant', () => {
   );
 
   it.each(['', 'x'.repeat(101)])('refuses the title "%s", and makes nothing', async (title) => {
-    await expect(provisionTenant(database, 'untitled', title)).rejects.toThrow('has 1 to 100 characters');
+    await expect(provisionTenant(database, 'untitled', title)).rejects.toThrow('is one line of 1 to 100 characters');
     expect(await entry('untitled')).toBeUndefined();
   });
 

@@ -48,8 +48,12 @@ export async function tenantsWhere(
   return rows;
 }
 
+/** What a title consists of: it stands in the mails we write, where nobody is to add a line. */
+export const ONE_LINE = /^[^\p{Cc}\p{Zl}\p{Zp}]*\S[^\p{Cc}\p{Zl}\p{Zp}]*$/u;
+
 /** Refuses a title that is empty or longer than a line. */
 export function checkTitle(title: string): string {
-  if (!/^.{1,100}$/su.test(title)) throw new Error('The title of a tenant has 1 to 100 characters.');
+  if ([...title].length > 100 || !ONE_LINE.test(title))
+    throw new Error('The title of a tenant is one line of 1 to 100 characters.');
   return title;
 }

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsEmail, IsIn, IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { IsEmail, IsIn, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { ONE_LINE } from '@app/tenancy';
 
 const STATES = ['provisioning', 'active', 'suspended', 'migration_failed', 'deleting'];
 
@@ -48,7 +49,7 @@ export class CreateTenantDto {
   /** Whom it is for; its name, unless said. @example 'Acme Ltd' */
   @IsOptional()
   @IsString()
-  @MinLength(1)
+  @Matches(ONE_LINE, { message: 'title must be one line of text' })
   @MaxLength(100)
   title?: string;
 

@@ -73,7 +73,10 @@ export class TenantsController {
     if (this.settings.hasOneTenant)
       throw new TenantConflict('With TENANCY=single there is one tenant, and it is there.');
     const known = await this.tenants.find({ name });
-    if (known && known.status !== 'provisioning') throw new TenantConflict(`There is already a tenant called ${name}.`);
+    if (known && (known.status !== 'provisioning' || (await this.members.hasAny(known.id))))
+      throw new TenantConflict(`There is already a tenant called ${name}.`);
+    if (ownerEmail && !this.settings.signsIn)
+      throw new TenantConflict('With AUTH_MODE=oidc the provider says who its owner is: leave out ownerEmail.');
     await provisionTenant(this.database, name, title);
     const tenant = await this.tenants.mustFind({ name });
     if (ownerEmail) await this.members.invite(tenant.id, ownerEmail, 'owner');

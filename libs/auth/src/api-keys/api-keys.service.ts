@@ -2,19 +2,24 @@ import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/commo
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { permits, Principal } from '@app/access';
+import { TenantsService } from '@app/tenancy';
 import { digestOf, newSecret } from '../secrets';
 import { ApiKey } from './api-key.entity';
 
 /** The keys that programs sign in to a tenant with. */
 @Injectable()
 export class ApiKeysService {
-  constructor(@InjectRepository(ApiKey) private readonly keys: Repository<ApiKey>) {}
+  constructor(
+    @InjectRepository(ApiKey) private readonly keys: Repository<ApiKey>,
+    private readonly tenants: TenantsService,
+  ) {}
 
   /** Makes a key that may do no more than its maker; the text it is used by is told once, here. */
   async create(
     { loginId, tenantId, permissions }: Principal,
     { name, scopes, expiresAt }: Pick<ApiKey, 'name' | 'scopes' | 'expiresAt'>,
   ): Promise<{ made: ApiKey; key: string }> {
+    await this.tenants.scopeOf(tenantId!);
     const beyond = scopes.find((scope) => !permits(permissions, scope));
     if (beyond) {
       throw new ForbiddenException({
@@ -29,12 +34,14 @@ export class ApiKeysService {
   }
 
   /** The keys of a tenant, in the order they were made. */
-  list(tenantId: string): Promise<ApiKey[]> {
+  async list(tenantId: string): Promise<ApiKey[]> {
+    await this.tenants.scopeOf(tenantId);
     return this.keys.find({ where: { tenantId }, order: { id: 'ASC' } });
   }
 
   /** Takes a key out of use for good. Throws 404 when the tenant has no such key. */
   async remove(tenantId: string, id: string): Promise<void> {
+    await this.tenants.scopeOf(tenantId);
     const { affected } = await this.keys.delete({ id, tenantId });
     if (!affected) throw new NotFoundException({ code: 'not_found', message: `There is no API key ${id}.` });
   }

@@ -1,9 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Ip } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { CurrentLogin, type Principal, Require, WithoutTenant } from '@app/access';
 import { MembersService } from '../members/members.service';
 import { PasswordsService } from '../passwords/passwords.service';
+import { sessionOver } from '../credential';
 import { Login } from './login.entity';
 import { DeleteMeDto, MeDto } from './me.dto';
 import { Membership } from './membership.entity';
@@ -25,7 +26,9 @@ export class MeController {
   @ApiOkResponse({ type: MeDto })
   async read(@CurrentLogin() { loginId, tenantId, permissions }: Principal): Promise<MeDto> {
     const { manager } = this.dataSource;
-    const { id, email } = await manager.findOneByOrFail(Login, { id: loginId });
+    const login = await manager.findOneBy(Login, { id: loginId });
+    if (!login) throw sessionOver();
+    const { id, email } = login;
     const memberships = await manager.find(Membership, {
       where: { loginId },
       relations: { tenant: true },
@@ -38,8 +41,12 @@ export class MeController {
   @Delete()
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete your login' })
-  async remove(@Body() { password }: DeleteMeDto, @CurrentLogin() { loginId }: Principal): Promise<void> {
-    await this.passwords.mustMatch(loginId, password);
+  async remove(
+    @Body() { password }: DeleteMeDto,
+    @CurrentLogin() { loginId }: Principal,
+    @Ip() ip: string,
+  ): Promise<void> {
+    await this.passwords.mustMatch(loginId, ip, password);
     await this.members.removeLogin(loginId);
   }
 }

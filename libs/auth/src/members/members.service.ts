@@ -1,7 +1,7 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { newId } from '@app/database';
-import { Tenant } from '@app/tenancy';
+import { Tenant, TenantsService } from '@app/tenancy';
 import { Settings } from '@app/config';
 import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
@@ -17,19 +17,21 @@ import { wrongPassword } from '../sign-in/sign-in.service';
 import { invalidToken, signUpClosed } from '../sign-up/sign-up.service';
 import { Invitation } from './invitation.entity';
 
-/** Who works in a tenant, and who is invited to. */
+/** Who works in a tenant, and who is invited to. What is done for a tenant fails as all else does while it is not served. */
 @Injectable()
 export class MembersService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly settings: Settings,
+    private readonly tenants: TenantsService,
     private readonly passwords: Passwords,
     private readonly letters: Letters,
     private readonly limits: ExactLimits,
   ) {}
 
   /** The members of a tenant with their logins, in the order they came. */
-  list(tenantId: string): Promise<Membership[]> {
+  async list(tenantId: string): Promise<Membership[]> {
+    await this.tenants.scopeOf(tenantId);
     return this.dataSource.manager.find(Membership, {
       where: { tenantId },
       relations: { login: true },
@@ -37,13 +39,20 @@ export class MembersService {
     });
   }
 
+  /** Whether anybody works in a tenant. */
+  hasAny(tenantId: string): Promise<boolean> {
+    return this.dataSource.manager.existsBy(Membership, { tenantId });
+  }
+
   /** Mails an invitation to join a tenant; it replaces an earlier one to the same address. */
   async invite(tenantId: string, address: string, role: Role): Promise<void> {
+    await this.tenants.scopeOf(tenantId);
     const email = normalized(address);
     const token = newSecret();
     const { manager } = this.dataSource;
     const { title } = await manager.findOneByOrFail(Tenant, { id: tenantId });
-    if (!(await this.limits.mayMail(email))) throw new TooManyTries(3_600);
+    if (!(await this.limits.mayInvite(tenantId))) throw new TooManyTries(3_600);
+    if (!(await this.limits.mayMail('invitation', email))) throw new TooManyTries(3_600);
     if (await manager.existsBy(Membership, { tenantId, login: { email } })) {
       throw new ConflictException({ code: 'already_a_member', message: `${email} is a member of this tenant.` });
     }
@@ -60,10 +69,12 @@ export class MembersService {
    * has a login must know its password, for the mailbox alone is not the login.
    */
   async accept(token: string, password: string): Promise<void> {
+    const tokenHash = digestOf(token);
+    if (!(await this.dataSource.manager.existsBy(Invitation, { tokenHash }))) throw invalidToken();
     const passwordHash = await this.passwords.hash(password);
     await this.dataSource.transaction(async (manager) => {
       const invitation = await manager.findOne(Invitation, {
-        where: { tokenHash: digestOf(token) },
+        where: { tokenHash },
         lock: { mode: 'pessimistic_write' },
       });
       if (!invitation || invitation.expiresAt < new Date()) throw invalidToken();
@@ -79,11 +90,13 @@ export class MembersService {
 
   /** Makes a member something else. Throws 409 for the last owner. */
   async changeRole(tenantId: string, id: string, role: Role): Promise<void> {
+    await this.tenants.scopeOf(tenantId);
     await this.change(tenantId, id, role === 'owner', (manager) => manager.update(Membership, id, { role }));
   }
 
   /** Removes a member with their sessions and API keys in this tenant. Throws 409 for the last owner. */
   async remove(tenantId: string, id: string): Promise<void> {
+    await this.tenants.scopeOf(tenantId);
     await this.change(tenantId, id, false, async (manager, { loginId }) => {
       await manager.delete(Membership, id);
       await manager.delete(Session, { loginId, tenantId });

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentLogin, type Principal, Public, Require, WithoutTenant } from '@app/access';
 import { ChangePasswordDto, ForgotPasswordDto, ResetPasswordDto } from './passwords.dto';
@@ -31,7 +31,11 @@ export class PasswordsController {
   @Require()
   @HttpCode(204)
   @ApiOperation({ summary: 'Change your password; your other sessions end' })
-  change(@Body() { currentPassword, newPassword }: ChangePasswordDto, @CurrentLogin() login: Principal): Promise<void> {
-    return this.passwords.change(login, currentPassword, newPassword);
+  change(
+    @Body() { currentPassword, newPassword }: ChangePasswordDto,
+    @CurrentLogin() login: Principal,
+    @Ip() ip: string,
+  ): Promise<void> {
+    return this.passwords.change(login, ip, currentPassword, newPassword);
   }
 }

@@ -1,9 +1,11 @@
 import { ForbiddenException, Injectable } from '@nestjs/common';
 import { DataSource, EntityManager, IsNull, LessThan, Not } from 'typeorm';
 import type { Principal } from '@app/access';
+import { sessionOver } from '../credential';
 import { Login, normalized } from '../logins/login.entity';
 import { Letters } from '../mail/letters';
 import { ExactLimits } from '../rate-limits/exact-limits';
+import { TooManyTries } from '../rate-limits/limit';
 import { digestOf, HOUR, inTime, newSecret } from '../secrets';
 import { Session } from '../sign-in/session.entity';
 import { invalidToken } from '../sign-up/sign-up.service';
@@ -27,15 +29,16 @@ export class PasswordsService {
     const { manager } = this.dataSource;
     await manager.delete(PasswordReset, { expiresAt: LessThan(new Date()) });
     await manager.insert(PasswordReset, { tokenHash: digestOf(token), email, expiresAt: inTime(HOUR) });
-    const [may, isKnown] = [await this.limits.mayMail(email), await manager.existsBy(Login, { email })];
+    const [may, isKnown] = [await this.limits.mayMail('reset', email), await manager.existsBy(Login, { email })];
     if (may && isKnown) this.letters.resetPassword(email, token);
   }
 
   /** Sets the password of the login a link was mailed to, and ends all its sessions. The link works once. */
   async reset(token: string, password: string): Promise<void> {
+    const tokenHash = digestOf(token);
+    if (!(await this.dataSource.manager.existsBy(PasswordReset, { tokenHash }))) throw invalidToken();
     const passwordHash = await this.passwords.hash(password);
     await this.dataSource.transaction(async (manager) => {
-      const tokenHash = digestOf(token);
       const reset = await manager.findOne(PasswordReset, {
         where: { tokenHash },
         lock: { mode: 'pessimistic_write' },
@@ -43,25 +46,32 @@ export class PasswordsService {
       const login = reset && reset.expiresAt > new Date() && (await manager.findOneBy(Login, { email: reset.email }));
       if (!login) throw invalidToken();
       await manager.delete(PasswordReset, { email: login.email });
-      await manager.update(Login, login.id, { passwordHash });
+      await manager.update(Login, login.id, { passwordHash }); // first: a sign-in under way waits for it, and fails
       await endSessions(manager, login.id);
     });
   }
 
   /** Sets another password for whoever knows the present one, and ends all their other sessions. */
-  async change({ loginId, sessionId }: Principal, current: string, next: string): Promise<void> {
-    await this.mustMatch(loginId, current);
+  async change({ loginId, sessionId }: Principal, ip: string, current: string, next: string): Promise<void> {
+    const { email } = await this.mustMatch(loginId, ip, current);
     const passwordHash = await this.passwords.hash(next);
     await this.dataSource.transaction(async (manager) => {
-      await manager.update(Login, loginId, { passwordHash });
+      await manager.update(Login, loginId, { passwordHash }); // first: a sign-in under way waits for it, and fails
+      await manager.delete(PasswordReset, { email });
       await endSessions(manager, loginId, sessionId);
     });
   }
 
-  /** Throws 403 unless `password` is the one of the login. */
-  async mustMatch(loginId: string, password: string): Promise<void> {
-    const login = await this.dataSource.manager.findOneByOrFail(Login, { id: loginId });
-    if (await this.passwords.matches(password, login.passwordHash)) return;
+  /** The login, if `password` is its own: tried as often as when signing in. Throws 403 otherwise. */
+  async mustMatch(loginId: string, ip: string, password: string): Promise<Login> {
+    const login = await this.dataSource.manager.findOneBy(Login, { id: loginId });
+    if (!login) throw sessionOver();
+    const seconds = await this.limits.tryPassword(login.email, ip, false);
+    if (seconds) throw new TooManyTries(seconds);
+    if (await this.passwords.matches(password, login.passwordHash)) {
+      await this.limits.wasRight(login.email, ip, false);
+      return login;
+    }
     throw new ForbiddenException({ code: 'wrong_password', message: 'This is not your password.' });
   }
 }

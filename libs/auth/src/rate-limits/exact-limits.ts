@@ -7,7 +7,8 @@ import { DATABASE, type Database } from '@app/database';
 import type { Left, Limit } from './limit';
 
 const WRONG_FROM_ONE_ADDRESS = { points: 10, duration: 15 * 60 }; // an account, from one address
-const MAILS = { points: 10, duration: 60 * 60 }; // to one address: nobody's mailbox is filled through us
+const MAILS = { points: 10, duration: 60 * 60 }; // of one kind, to one address: nobody's mailbox is filled through us
+const INVITATIONS = { points: 100, duration: 60 * 60 }; // of one tenant: nobody relays mail through us
 const WRONG_FROM_STRANGERS = { points: 100, duration: 60 * 60 }; // an account, from all addresses it never signed in from
 
 /** Limits that all processes count exactly, in the database: for what is worth guessing. */
@@ -18,6 +19,7 @@ export class ExactLimits {
   private readonly wrongFromOneAddress: RateLimiterPostgres;
   private readonly wrongFromStrangers: RateLimiterPostgres;
   private readonly mails: RateLimiterPostgres;
+  private readonly invitations: RateLimiterPostgres;
 
   constructor(settings: Settings, @Inject(DATABASE) { names }: Database, dataSource: DataSource) {
     this.auth = { name: 'auth', most: settings.rateLimitAuth, windowSeconds: 60 };
@@ -41,6 +43,7 @@ export class ExactLimits {
     this.wrongFromOneAddress = limiter('wrong-here', WRONG_FROM_ONE_ADDRESS);
     this.wrongFromStrangers = limiter('wrong', WRONG_FROM_STRANGERS);
     this.mails = limiter('mail', MAILS);
+    this.invitations = limiter('invitation', INVITATIONS);
   }
 
   /** Counts a request to `/auth` from an address. */
@@ -63,9 +66,14 @@ export class ExactLimits {
     return anywhere.isOver ? anywhere.seconds : 0;
   }
 
-  /** Counts a mail that strangers have sent to an address; false when it had enough of them. */
-  async mayMail(to: string): Promise<boolean> {
-    return !(await consume(this.mails, digest(to))).isOver;
+  /** Counts a mail of some kind that somebody else has sent to an address; false when it had enough of them. */
+  async mayMail(kind: 'sign-up' | 'reset' | 'invitation', to: string): Promise<boolean> {
+    return !(await consume(this.mails, `${kind} ${digest(to)}`)).isOver;
+  }
+
+  /** Counts an invitation that a tenant sends to whomever; false when it has sent enough of them. */
+  async mayInvite(tenantId: string): Promise<boolean> {
+    return !(await consume(this.invitations, tenantId)).isOver;
   }
 
   /** Takes back what a password that was right has been counted as. */

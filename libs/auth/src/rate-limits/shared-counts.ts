@@ -26,6 +26,7 @@ export class SharedCounts implements OnModuleInit, OnApplicationShutdown {
   private readonly counts = new Map<string, Count>();
   private readonly logger = new Logger('RateLimit');
   private windowEnds = 0;
+  private isTelling = false;
   private timer?: NodeJS.Timeout;
 
   constructor(
@@ -64,7 +65,9 @@ export class SharedCounts implements OnModuleInit, OnApplicationShutdown {
   /** Tells the others what was counted here, and hears what was counted there. */
   private async tell(): Promise<void> {
     const news = [...this.counts].filter(([, { own }]) => own > 0);
-    if (!news.length) return;
+    if (!news.length || this.isTelling) return;
+    news.sort(([one], [other]) => (one < other ? -1 : 1)); // as every process does, so that no two wait for each other
+    this.isTelling = true;
     const [ends, told] = [this.windowEnds, news.map(([, { own }]) => own)];
     const table = `${quote(this.database.names.platform)}.rate_limit`;
     try {
@@ -84,6 +87,8 @@ export class SharedCounts implements OnModuleInit, OnApplicationShutdown {
       }
     } catch (error) {
       this.logger.warn(new Error('The requests could not be counted together.', { cause: error }));
+    } finally {
+      this.isTelling = false;
     }
   }
 }

@@ -1,7 +1,8 @@
-import { ForbiddenException, Injectable, NotFoundException, UnauthorizedException } from '@nestjs/common';
+import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, EntityManager, IsNull, LessThan, MoreThan, Repository } from 'typeorm';
 import { ACCESS_SECONDS, AccessTokens } from '../access-tokens';
+import { sessionOver } from '../credential';
 import { Login } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { DAY, digestOf, inTime, newSalt, newSecret, successorOf } from '../secrets';
@@ -39,7 +40,9 @@ export class SessionsService {
   async open(login: Login, device: Device, tenantId?: string): Promise<Tokens> {
     return this.dataSource.transaction(async (manager) => {
       const membership = await membershipOf(manager, login, tenantId);
-      await manager.update(Login, login.id, { lastTenantId: membership?.tenantId ?? null });
+      const unchanged = { id: login.id, passwordHash: login.passwordHash ?? IsNull() };
+      const { affected } = await manager.update(Login, unchanged, { lastTenantId: membership?.tenantId ?? null });
+      if (!affected) throw sessionOver(); // it has another password by now
       await manager.delete(Session, { loginId: login.id, expiresAt: LessThan(new Date()) });
       const session = await manager.save(
         manager.create(Session, {
@@ -82,7 +85,7 @@ export class SessionsService {
       return tenantId && !membership ? undefined : this.tokensOf(session, membership, successor);
     });
     if (found) return found;
-    throw new UnauthorizedException({ code: 'session_over', message: 'This session is over: sign in again.' });
+    throw sessionOver();
   }
 
   /** Whether a login has signed in from the device's address before. */

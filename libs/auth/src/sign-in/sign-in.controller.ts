@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, ParseUUIDPipe, Post, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, ParseUUIDPipe, Post, Req } from '@nestjs/common';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { CurrentLogin, type Principal, Public, Require, WithoutTenant } from '@app/access';
@@ -28,6 +28,7 @@ export class SignInController {
 
   @Post('sign-in')
   @Public()
+  @Header('Cache-Control', 'no-store')
   @HttpCode(200)
   @ApiOperation({ summary: 'Sign in' })
   @ApiOkResponse({ type: TokensDto })
@@ -37,6 +38,7 @@ export class SignInController {
 
   @Post('token')
   @Public()
+  @Header('Cache-Control', 'no-store')
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
   @ApiOperation({ summary: 'Sign in, in the words of OAuth 2' })
@@ -56,6 +58,7 @@ export class SignInController {
 
   @Post('refresh')
   @Public()
+  @Header('Cache-Control', 'no-store')
   @HttpCode(200)
   @ApiOperation({ summary: 'Get the next tokens for a refresh token, once' })
   @ApiOkResponse({ type: TokensDto })

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { NIL } from 'uuid';
 import type { Principal } from '@app/access';
+import { sessionOver } from '../credential';
 import { Login, normalized } from '../logins/login.entity';
 import { Passwords } from '../passwords/passwords';
 import { ExactLimits } from '../rate-limits/exact-limits';
@@ -35,7 +36,8 @@ export class SignInService {
 
   /** Ends the session a person is in and begins one in another of their tenants. */
   async switchTo(tenantId: string, { loginId, sessionId }: Principal, device: Device): Promise<Tokens> {
-    const login = await this.logins.findOneByOrFail({ id: loginId });
+    const login = await this.logins.findOneBy({ id: loginId });
+    if (!login) throw sessionOver();
     const tokens = await this.sessions.open(login, device, tenantId);
     if (sessionId) await this.sessions.end(loginId, sessionId);
     return tokens;

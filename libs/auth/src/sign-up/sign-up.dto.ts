@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsEmail, IsString, MaxLength, MinLength } from 'class-validator';
+import { IsEmail, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { ONE_LINE } from '@app/tenancy';
 
 export class SignUpDto {
   /** @example ada@example.com */
@@ -15,7 +16,7 @@ export class SignUpDto {
 
   /** What your tenant is to be called. @example 'Acme Ltd' */
   @IsString()
-  @MinLength(1)
+  @Matches(ONE_LINE, { message: 'tenantName must be one line of text' })
   @MaxLength(100)
   tenantName: string;
 }

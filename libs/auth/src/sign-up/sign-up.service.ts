@@ -1,4 +1,5 @@
 import { BadRequestException, ForbiddenException, Inject, Injectable } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { DataSource, EntityManager, LessThan } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database, newId } from '@app/database';
@@ -11,9 +12,13 @@ import { ExactLimits } from '../rate-limits/exact-limits';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
 import { SignUp } from './sign-up.entity';
 
+const PROVISIONED_AT_ONCE = 2; // each takes a connection beside the pool
+
 /** How a stranger gets a login and a tenant of their own. */
 @Injectable()
 export class SignUpService {
+  private readonly inTurn = pLimit(PROVISIONED_AT_ONCE);
+
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     private readonly dataSource: DataSource,
@@ -35,7 +40,7 @@ export class SignUpService {
     await manager.save(
       manager.create(SignUp, { email, passwordHash, tenantTitle, tokenHash: digestOf(token), expiresAt: inTime(DAY) }),
     );
-    const [may, isKnown] = [await this.limits.mayMail(email), await manager.existsBy(Login, { email })];
+    const [may, isKnown] = [await this.limits.mayMail('sign-up', email), await manager.existsBy(Login, { email })];
     if (!may) return;
     if (isKnown) this.letters.alreadySignedUp(email);
     else this.letters.confirmSignUp(email, tenantTitle, token);
@@ -49,7 +54,11 @@ export class SignUpService {
         lock: { mode: 'pessimistic_write' },
       });
       if (!signUp || signUp.expiresAt < new Date()) throw invalidToken();
-      if (signUp.tenantId) return manager.findOneByOrFail(Tenant, { id: signUp.tenantId });
+      if (signUp.tenantId) {
+        const made = await manager.findOneBy(Tenant, { id: signUp.tenantId });
+        if (!made) throw invalidToken(); // and deleted since
+        return made;
+      }
 
       const login = await this.loginOf(signUp, manager);
       const tenant = await this.tenants.register(signUp.tenantTitle, manager);
@@ -59,7 +68,7 @@ export class SignUpService {
       await manager.update(SignUp, signUp.id, { tenantId: tenant.id });
       return tenant;
     });
-    await provisionTenant(this.database, tenant.name);
+    if (tenant.status === 'provisioning') await this.inTurn(() => provisionTenant(this.database, tenant.name));
     return tenant;
   }
 

@@ -111,19 +111,15 @@ export class SignIn extends HeyApiClient {
      */
     public switchTo<ThrowOnError extends boolean = false>(options: Options<SignInSwitchToData, ThrowOnError>): RequestResult<SignInSwitchToResponses, SignInSwitchToErrors, ThrowOnError> {
         return (options.client ?? this.client).post<SignInSwitchToResponses, SignInSwitchToErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/switch',
             ...options,
             headers: {
@@ -138,19 +134,15 @@ export class SignIn extends HeyApiClient {
      */
     public signOut<ThrowOnError extends boolean = false>(options?: Options<SignInSignOutData, ThrowOnError>): RequestResult<SignInSignOutResponses, SignInSignOutErrors, ThrowOnError> {
         return (options?.client ?? this.client).post<SignInSignOutResponses, SignInSignOutErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/sign-out',
             ...options
         });
@@ -161,19 +153,15 @@ export class SignIn extends HeyApiClient {
      */
     public readSessions<ThrowOnError extends boolean = false>(options?: Options<SignInReadSessionsData, ThrowOnError>): RequestResult<SignInReadSessionsResponses, SignInReadSessionsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<SignInReadSessionsResponses, SignInReadSessionsErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/sessions',
             ...options
         });
@@ -184,19 +172,15 @@ export class SignIn extends HeyApiClient {
      */
     public endSession<ThrowOnError extends boolean = false>(options: Options<SignInEndSessionData, ThrowOnError>): RequestResult<SignInEndSessionResponses, SignInEndSessionErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<SignInEndSessionResponses, SignInEndSessionErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/sessions/{id}',
             ...options
         });
@@ -267,19 +251,15 @@ export class Passwords extends HeyApiClient {
      */
     public change<ThrowOnError extends boolean = false>(options: Options<PasswordsChangeData, ThrowOnError>): RequestResult<PasswordsChangeResponses, PasswordsChangeErrors, ThrowOnError> {
         return (options.client ?? this.client).post<PasswordsChangeResponses, PasswordsChangeErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/password/change',
             ...options,
             headers: {
@@ -296,19 +276,15 @@ export class Me extends HeyApiClient {
      */
     public remove<ThrowOnError extends boolean = false>(options: Options<MeRemoveData, ThrowOnError>): RequestResult<MeRemoveResponses, MeRemoveErrors, ThrowOnError> {
         return (options.client ?? this.client).delete<MeRemoveResponses, MeRemoveErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/me',
             ...options,
             headers: {
@@ -323,19 +299,15 @@ export class Me extends HeyApiClient {
      */
     public read<ThrowOnError extends boolean = false>(options?: Options<MeReadData, ThrowOnError>): RequestResult<MeReadResponses, MeReadErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<MeReadResponses, MeReadErrors, ThrowOnError>({
-            security: [
-                {
+            security: [{
                     key: 'bearer',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                {
+                }, {
                     key: 'oauth2',
                     scheme: 'bearer',
                     type: 'http'
-                },
-                { name: 'X-Api-Key', type: 'apiKey' }
-            ],
+                }],
             url: '/api/v1/auth/me',
             ...options
         });
