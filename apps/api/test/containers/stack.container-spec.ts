@@ -14,9 +14,22 @@ const seconds = (work: () => void): number => {
 
 const book = { identifier: '978-3-16-148410-0', name: 'A Brief Horror Story of Time', author: 'Stephen Hawk King' };
 
+/** The Authorization header of the demonstration's login. */
+async function signIn(origin: string): Promise<string> {
+  const answer = await fetch(`${origin}/api/v1/auth/sign-in`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'demo@example.com', password: 'demo-password' }),
+  });
+  const { accessToken } = (await answer.json()) as { accessToken: string };
+  return `Bearer ${accessToken}`;
+}
+
 /** The book that `POST /api/v1/books` made, as it is found later. */
 async function findBook(): Promise<unknown> {
-  const answer = await fetch(`${stack.url('api', 8000)}/api/v1/books/by-identifier/${book.identifier}`);
+  const origin = stack.url('api', 8000);
+  const headers = { authorization: await signIn(origin) };
+  const answer = await fetch(`${origin}/api/v1/books/by-identifier/${book.identifier}`, { headers });
   return answer.json();
 }
 
@@ -71,9 +84,10 @@ describe('the image', () => {
 
 describe('the API in its container', () => {
   it('creates a book', async () => {
-    const answer = await fetch(`${stack.url('api', 8000)}/api/v1/books`, {
+    const origin = stack.url('api', 8000);
+    const answer = await fetch(`${origin}/api/v1/books`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { authorization: await signIn(origin), 'content-type': 'application/json' },
       body: JSON.stringify(book),
     });
     expect(answer.status).toBe(201);

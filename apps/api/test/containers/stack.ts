@@ -59,7 +59,7 @@ export class Stack {
   private run(args: string[]): { stdout: string; stderr: string } {
     const { status, stdout, stderr, error } = spawnSync('docker', args, {
       cwd: ROOT,
-      env: { ...process.env, API_HOST_PORT: '0', POSTGRES_HOST_PORT: '0', PGADMIN_HOST_PORT: '0' },
+      env: { ...process.env, API_HOST_PORT: '0', MAIL_HOST_PORT: '0', POSTGRES_HOST_PORT: '0', PGADMIN_HOST_PORT: '0' },
       encoding: 'utf8',
       maxBuffer: 100_000_000,
     });
