@@ -1,6 +1,6 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Client, escapeIdentifier as quote } from 'pg';
-import { Database, withAdmin } from '@app/database';
+import { newApiKey } from '@app/auth';
+import { Database, newId, withAdmin } from '@app/database';
 import { prepareDatabase, provisionTenant } from '@app/tenancy';
 import { makeDatabase, ScratchDatabase, testSettings } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
@@ -102,7 +102,7 @@ async function settle(client: Client, { names }: Database, guest: Guest, n: numb
             identifier, $1 || repeat(' wrote it', 10), $1, 1 FROM unnest($3::text[]) WITH ORDINALITY AS i (identifier, n)`,
     [mark, own, [...has]],
   );
-  const [key, login, secret] = [randomUUID(), randomUUID(), randomBytes(32).toString('base64url')];
+  const [login, { id, secretHash, key }] = [newId(), newApiKey()];
   const insert = (table: string, columns: string, ...values: unknown[]) =>
     client.query(
       `INSERT INTO ${quote(names.platform)}.${table} (version, tenant_id, ${columns})
@@ -113,8 +113,10 @@ async function settle(client: Client, { names }: Database, guest: Guest, n: numb
     login,
     guest.email,
   ]);
-  await insert('membership', 'id, login_id, role', randomUUID(), login, 'owner');
-  const hash = createHash('sha256').update(secret).digest();
-  await insert('api_key', 'id, login_id, name, secret_hash, scopes', key, login, `K${n}`, hash, ['*:read', '*:write']);
-  guest.headers = { 'x-api-key': `ak_${key}.${secret}` };
+  await insert('membership', 'id, login_id, role', newId(), login, 'owner');
+  await insert('api_key', 'id, login_id, name, secret_hash, scopes', id, login, `K${n}`, secretHash, [
+    '*:read',
+    '*:write',
+  ]);
+  guest.headers = { 'x-api-key': key };
 }

@@ -1,9 +1,9 @@
 import supertest from 'supertest';
-import { makeAdministrator } from '@app/auth';
+import { DEMO_LOGIN, makeAdministrator } from '@app/auth';
 import { Settings } from '@app/config';
 import { DATABASE, Database, withAdmin } from '@app/database';
 import { signIn, startApi, TestApi } from '@app/testing';
-import { aMember, anEmail, becomes, PASSWORD } from './people';
+import { aMember, anEmail, becomes, PASSWORD, Person } from './people';
 import { expectProblem } from './problems';
 
 const BOOKS = '/api/v1/books';
@@ -14,6 +14,12 @@ describe('TENANCY=single', () => {
     api = await startApi({ TENANCY: 'single' });
   });
   afterAll(() => api.close());
+  /** The demonstration's login, which owns the tenant. */
+  const demo = async (): Promise<Person> => {
+    const { body } = await api.http.get('/api/v1/auth/me').expect(200);
+    const { authorization, http } = api;
+    return { ...DEMO_LOGIN, tenantId: body.tenantId as string, authorization, http };
+  };
   const sql = (text: string) => withAdmin(api.adminUrl, (client) => client.query(text));
 
   it('serves one tenant, which is there from the start', async () => {
@@ -38,14 +44,7 @@ describe('TENANCY=single', () => {
   });
 
   it('lets in whom its members invite, and no one sign up', async () => {
-    const { body } = await api.http.get('/api/v1/auth/me').expect(200);
-    const owner = {
-      email: body.email,
-      password: '',
-      tenantId: body.tenantId,
-      authorization: api.authorization,
-      http: api.http,
-    };
+    const owner = await demo();
     const viewer = await aMember(api, owner, 'viewer');
     await viewer.http.get(BOOKS).expect(200);
     const signUp = { email: anEmail(), password: PASSWORD, tenantName: 'T' };
@@ -64,14 +63,7 @@ describe('TENANCY=single', () => {
   });
 
   it('shuts nobody in who was removed', async () => {
-    const { body } = await api.http.get('/api/v1/auth/me').expect(200);
-    const owner = {
-      email: body.email,
-      password: '',
-      tenantId: body.tenantId,
-      authorization: api.authorization,
-      http: api.http,
-    };
+    const owner = await demo();
     const member = await aMember(api, owner, 'editor');
     const { items } = (await api.http.get('/api/v1/members').expect(200)).body;
     const { id } = items.find(({ email }: { email: string }) => email === member.email);

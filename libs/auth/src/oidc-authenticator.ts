@@ -4,7 +4,8 @@ import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { Authenticator, Principal } from '@app/access';
 import { Settings } from '@app/config';
 import { Remembered, TenantsService } from '@app/tenancy';
-import { Credential, unauthenticated, unauthorized } from './credential';
+import type { Credential } from './credential';
+import { unauthenticated, unauthorized } from './refusals';
 import { permissionsOf, ROLES } from './roles';
 
 const BELIEVED_MS = 60_000; // the provider is asked nothing meanwhile, only which tenant is meant

@@ -15,4 +15,4 @@ export const newSalt = (): Buffer => randomBytes(32);
 /** The instant that lies `ms` milliseconds ahead. */
 export const inTime = (ms: number): Date => new Date(Date.now() + ms);
 
-export const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000]; // ms
+export const [HOUR, DAY] = [3_600_000, 86_400_000]; // ms

@@ -13,8 +13,8 @@ export class ScopedDataSource extends InstalledDataSource {
   }
 
   /** A unit's runner knows what has become of its connection; TypeORM would only say that it was given back. */
-  override query<T = any>(text: string, parameters?: any[] | ObjectLiteral, runner?: QueryRunner): Promise<T> {
-    return runner ? (runner.query(text, parameters as any[]) as Promise<T>) : super.query<T>(text, parameters);
+  override query<T>(text: string, parameters?: unknown[] | ObjectLiteral, runner?: QueryRunner): Promise<T> {
+    return runner ? (runner.query(text, parameters as unknown[]) as Promise<T>) : super.query<T>(text, parameters);
   }
 
   /** Platform entities name their schema and need no tenant; all others belong to one. */

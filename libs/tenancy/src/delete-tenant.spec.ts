@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { Names, removeInstallation } from '@app/database';
+import { Names, removeInstallation, withAdmin } from '@app/database';
 import { claim, freshPrefix } from '@app/testing';
 import { deleteTenant } from './delete-tenant';
 import { migrateAll } from './migrate-all';
@@ -27,17 +27,12 @@ const migrations = () => {
 };
 const WHOLE = ['migrations', 'other', 'the schema', 'thing'];
 
-/** A transaction of someone else's. */
-async function inAnother<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: database.adminUrl });
-  await client.connect();
-  try {
+/** A transaction of someone else's, undone when `work` ends. */
+const inAnother = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+  withAdmin(database.adminUrl, async (client) => {
     await client.query('BEGIN');
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
+    return work(client);
+  });
 const WAITS = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1`;
 
 describe.each(['on', 'off'])('deleteTenant, with TENANT_ROLES=%s', (TENANT_ROLES) => {

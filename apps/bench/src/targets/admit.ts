@@ -1,11 +1,11 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { Database, withAdmin } from '@app/database';
+import { newApiKey } from '@app/auth';
+import { Database, newId, withAdmin } from '@app/database';
 import { provisionTenant } from '@app/tenancy';
 
 /** Makes a tenant with an owner, and gives an API key of theirs: an access token would expire during a run. */
 export async function admit(database: Database, tenant: string): Promise<string> {
   await provisionTenant(database, tenant);
-  const [id, login, secret] = [randomUUID(), randomUUID(), randomBytes(32).toString('base64url')];
+  const [login, { id, secretHash, key }] = [newId(), newApiKey()];
   await withAdmin(database.adminUrl, async (client) => {
     const { rows } = await client.query<{ id: string }>(
       `SELECT id FROM ${database.names.platform}.tenant WHERE name = $1`,
@@ -18,11 +18,10 @@ export async function admit(database: Database, tenant: string): Promise<string>
         values,
       );
     await insert('login', 'id, email', [login, `${login}@example.com`]);
-    await insert('membership', 'id, login_id, tenant_id, role', [randomUUID(), login, rows[0].id, 'owner']);
-    const hash = createHash('sha256').update(secret).digest();
+    await insert('membership', 'id, login_id, tenant_id, role', [newId(), login, rows[0].id, 'owner']);
     const scopes = ['*:read', '*:write', '*:delete'];
-    const values = [id, login, rows[0].id, 'bench', hash, scopes];
+    const values = [id, login, rows[0].id, 'bench', secretHash, scopes];
     await insert('api_key', 'id, login_id, tenant_id, name, secret_hash, scopes', values);
   });
-  return `ak_${id}.${secret}`;
+  return key;
 }

@@ -3,8 +3,8 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { permits, Principal } from '@app/access';
 import { TenantsService } from '@app/tenancy';
-import { digestOf, newSecret } from '../secrets';
 import { ApiKey } from './api-key.entity';
+import { newApiKey } from './new-api-key';
 
 /** The keys that programs sign in to a tenant with. */
 @Injectable()
@@ -27,10 +27,9 @@ export class ApiKeysService {
         message: `A key cannot have ${beyond}, which you do not have.`,
       });
     }
-    const secret = newSecret();
-    const values = { loginId, tenantId, name, scopes, expiresAt, secretHash: digestOf(secret) };
-    const made = await this.keys.save(this.keys.create(values));
-    return { made, key: `ak_${made.id}.${secret}` };
+    const { key, ...stored } = newApiKey();
+    const made = await this.keys.save(this.keys.create({ ...stored, loginId, tenantId, name, scopes, expiresAt }));
+    return { made, key };
   }
 
   /** The keys of a tenant, in the order they were made. */

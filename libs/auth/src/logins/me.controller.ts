@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { CurrentLogin, type Principal, Require, WithoutTenant } from '@app/access';
 import { MembersService } from '../members/members.service';
 import { PasswordsService } from '../passwords/passwords.service';
-import { sessionOver } from '../credential';
+import { sessionOver } from '../refusals';
 import { Login } from './login.entity';
 import { DeleteMeDto, MeDto } from './me.dto';
 import { Membership } from './membership.entity';

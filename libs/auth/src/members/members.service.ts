@@ -1,20 +1,19 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
+import { Settings } from '@app/config';
 import { newId } from '@app/database';
 import { Tenant, TenantsService } from '@app/tenancy';
-import { Settings } from '@app/config';
+import { ApiKey } from '../api-keys/api-key.entity';
 import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
 import { Passwords } from '../passwords/passwords';
 import { ExactLimits } from '../rate-limits/exact-limits';
 import { TooManyTries } from '../rate-limits/limit';
+import { invalidToken, signUpClosed, wrongPassword } from '../refusals';
 import type { Role } from '../roles';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
-import { ApiKey } from '../api-keys/api-key.entity';
 import { Session } from '../sign-in/session.entity';
-import { wrongPassword } from '../sign-in/sign-in.service';
-import { invalidToken, signUpClosed } from '../sign-up/sign-up.service';
 import { Invitation } from './invitation.entity';
 
 /** Who works in a tenant, and who is invited to. What is done for a tenant fails as all else does while it is not served. */

@@ -1,14 +1,12 @@
 import { ForbiddenException, Injectable } from '@nestjs/common';
 import { DataSource, EntityManager, IsNull, LessThan, Not } from 'typeorm';
 import type { Principal } from '@app/access';
-import { sessionOver } from '../credential';
 import { Login, normalized } from '../logins/login.entity';
 import { Letters } from '../mail/letters';
 import { ExactLimits } from '../rate-limits/exact-limits';
-import { TooManyTries } from '../rate-limits/limit';
+import { invalidToken, sessionOver } from '../refusals';
 import { digestOf, HOUR, inTime, newSecret } from '../secrets';
 import { Session } from '../sign-in/session.entity';
-import { invalidToken } from '../sign-up/sign-up.service';
 import { PasswordReset } from './password-reset.entity';
 import { Passwords } from './passwords';
 
@@ -66,8 +64,7 @@ export class PasswordsService {
   async mustMatch(loginId: string, ip: string, password: string): Promise<Login> {
     const login = await this.dataSource.manager.findOneBy(Login, { id: loginId });
     if (!login) throw sessionOver();
-    const seconds = await this.limits.tryPassword(login.email, ip, false);
-    if (seconds) throw new TooManyTries(seconds);
+    await this.limits.tryPassword(login.email, ip, false);
     if (await this.passwords.matches(password, login.passwordHash)) {
       await this.limits.wasRight(login.email, ip, false);
       return login;

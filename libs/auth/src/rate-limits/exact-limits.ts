@@ -4,7 +4,7 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database } from '@app/database';
-import type { Left, Limit } from './limit';
+import { type Left, type Limit, TooManyTries } from './limit';
 
 const WRONG_FROM_ONE_ADDRESS = { points: 10, duration: 15 * 60 }; // an account, from one address
 const MAILS = { points: 10, duration: 60 * 60 }; // of one kind, to one address: nobody's mailbox is filled through us
@@ -53,27 +53,23 @@ export class ExactLimits {
   }
 
   /**
-   * Counts a try of a password, before it is known whether it is right, so that many at once gain nothing. Gives in how
-   * many seconds one may try again; 0 for now. Strangers share a limit of an account; it does not touch an address that
-   * the account has signed in from, so nobody can lock its owner out.
+   * Counts a try of a password, before it is known whether it is right, so that many at once gain nothing. Throws 429 when
+   * there were too many. Strangers share a limit of an account; it does not touch an address that the account has signed in
+   * from, so nobody can lock its owner out.
    */
-  async tryPassword(account: string, ip: string, isStranger: boolean): Promise<number> {
-    const here = await consume(this.wrongFromOneAddress, `${digest(account)} ${ip}`);
-    if (here.isOver) return here.seconds;
-    const anywhere = isStranger
-      ? await consume(this.wrongFromStrangers, digest(account))
-      : { isOver: false, seconds: 0 };
-    return anywhere.isOver ? anywhere.seconds : 0;
+  async tryPassword(account: string, ip: string, isStranger: boolean): Promise<void> {
+    await mustHaveRoom(this.wrongFromOneAddress, `${digest(account)} ${ip}`);
+    if (isStranger) await mustHaveRoom(this.wrongFromStrangers, digest(account));
   }
 
   /** Counts a mail of some kind that somebody else has sent to an address; false when it had enough of them. */
-  async mayMail(kind: 'sign-up' | 'reset' | 'invitation', to: string): Promise<boolean> {
-    return !(await consume(this.mails, `${kind} ${digest(to)}`)).isOver;
+  mayMail(kind: 'sign-up' | 'reset' | 'invitation', to: string): Promise<boolean> {
+    return hasRoom(this.mails, `${kind} ${digest(to)}`);
   }
 
   /** Counts an invitation that a tenant sends to whomever; false when it has sent enough of them. */
-  async mayInvite(tenantId: string): Promise<boolean> {
-    return !(await consume(this.invitations, tenantId)).isOver;
+  mayInvite(tenantId: string): Promise<boolean> {
+    return hasRoom(this.invitations, tenantId);
   }
 
   /** Takes back what a password that was right has been counted as. */
@@ -83,24 +79,19 @@ export class ExactLimits {
   }
 }
 
-interface Consumed {
-  consumedPoints: number;
-  msBeforeNext: number;
-  isOver: boolean;
-  seconds: number;
-}
-
-async function consume(limiter: RateLimiterPostgres, key: string): Promise<Consumed> {
-  const { consumedPoints, msBeforeNext } = await limiter.consume(key).catch((refusal: unknown) => {
+async function consume(limiter: RateLimiterPostgres, key: string): Promise<RateLimiterRes> {
+  return limiter.consume(key).catch((refusal: unknown) => {
     if (refusal instanceof RateLimiterRes) return refusal;
     throw refusal; // the database's
   });
-  return {
-    consumedPoints,
-    msBeforeNext,
-    isOver: consumedPoints > limiter.points,
-    seconds: Math.ceil(msBeforeNext / 1_000),
-  };
+}
+
+const hasRoom = async (limiter: RateLimiterPostgres, key: string): Promise<boolean> =>
+  (await consume(limiter, key)).consumedPoints <= limiter.points;
+
+async function mustHaveRoom(limiter: RateLimiterPostgres, key: string): Promise<void> {
+  const { consumedPoints, msBeforeNext } = await consume(limiter, key);
+  if (consumedPoints > limiter.points) throw new TooManyTries(Math.ceil(msBeforeNext / 1_000));
 }
 
 /** An address is somebody's data, and the table does not need it. */

@@ -2,9 +2,9 @@ import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/commo
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, EntityManager, IsNull, LessThan, MoreThan, Repository } from 'typeorm';
 import { ACCESS_SECONDS, AccessTokens } from '../access-tokens';
-import { sessionOver } from '../credential';
 import { Login } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
+import { sessionOver } from '../refusals';
 import { DAY, digestOf, inTime, newSalt, newSecret, successorOf } from '../secrets';
 import { RefreshToken } from './refresh-token.entity';
 import { Session } from './session.entity';

@@ -1,13 +1,12 @@
-import { Injectable, UnauthorizedException } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import { NIL } from 'uuid';
 import type { Principal } from '@app/access';
-import { sessionOver } from '../credential';
 import { Login, normalized } from '../logins/login.entity';
 import { Passwords } from '../passwords/passwords';
 import { ExactLimits } from '../rate-limits/exact-limits';
-import { TooManyTries } from '../rate-limits/limit';
+import { sessionOver, wrongPassword } from '../refusals';
 import { Device, SessionsService, Tokens } from './sessions.service';
 
 const NOBODY = NIL; // the same is asked for an address that is unknown, lest the time tell
@@ -27,8 +26,7 @@ export class SignInService {
     const account = normalized(email);
     const login = await this.logins.findOneBy({ email: account });
     const isStranger = !(await this.sessions.knows(login?.id ?? NOBODY, device));
-    const seconds = await this.limits.tryPassword(account, device.ip, isStranger);
-    if (seconds) throw new TooManyTries(seconds);
+    await this.limits.tryPassword(account, device.ip, isStranger);
     if (!(await this.passwords.matches(password, login?.passwordHash))) throw wrongPassword();
     await this.limits.wasRight(account, device.ip, isStranger);
     return this.sessions.open(login!, device, tenantId);
@@ -43,6 +41,3 @@ export class SignInService {
     return tokens;
   }
 }
-
-export const wrongPassword = (): UnauthorizedException =>
-  new UnauthorizedException({ code: 'wrong_credentials', message: 'The e-mail address or the password is wrong.' });

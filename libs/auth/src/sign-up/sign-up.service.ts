@@ -1,4 +1,4 @@
-import { BadRequestException, ForbiddenException, Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import pLimit from 'p-limit';
 import { DataSource, EntityManager, LessThan } from 'typeorm';
 import { Settings } from '@app/config';
@@ -9,6 +9,7 @@ import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
 import { Passwords } from '../passwords/passwords';
 import { ExactLimits } from '../rate-limits/exact-limits';
+import { invalidToken, signUpClosed } from '../refusals';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
 import { SignUp } from './sign-up.entity';
 
@@ -79,12 +80,3 @@ export class SignUpService {
     return manager.findOneByOrFail(Login, { email });
   }
 }
-
-export const invalidToken = (): BadRequestException =>
-  new BadRequestException({
-    code: 'invalid_token',
-    message: 'This link is not valid, or not any more: ask for a new one.',
-  });
-
-export const signUpClosed = (): ForbiddenException =>
-  new ForbiddenException({ code: 'sign_up_closed', message: 'Nobody can sign up here without an invitation.' });
