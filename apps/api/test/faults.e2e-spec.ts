@@ -56,7 +56,7 @@ describe('processes that boot on an empty database', () => {
         expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
       }
     });
-  }, 90_000);
+  });
 
   it('finish the work of the one that is killed -9 in the middle of a migration', async () => {
     const gate = await holdTablesBack(database.url);
@@ -70,7 +70,7 @@ describe('processes that boot on an empty database', () => {
     const url = await other.url();
     expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     expect((await fetch(`${url}/api/v1/books`, { headers: { authorization: await signIn(url) } })).status).toBe(200);
-  }, 60_000);
+  });
 });
 
 describe('a Postgres that is killed -9 under load', () => {
@@ -126,7 +126,7 @@ describe('a Postgres that is killed -9 under load', () => {
     expect(kept.rows[0].n).toBeGreaterThanOrEqual(written); // whoever was told 201 is there; one whose answer was lost may be too
     await back.release();
     expect(await api.kill('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a test run that is killed', () => {

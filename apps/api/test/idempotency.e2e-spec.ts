@@ -503,5 +503,5 @@ describe('a process that is killed -9 between effect and answer', () => {
       await doomed.kill('SIGKILL');
       tunnel.close();
     }
-  }, 60_000);
+  });
 });

@@ -104,7 +104,7 @@ describe.each([books, critics])('a list of $path that others write meanwhile', (
       { numRuns: RUNS, endOnFailure: true }, // to shrink would take minutes; the seed it prints does the same again
     );
     expect(steady).toBeGreaterThan(RUNS); // else nothing was proven
-  }, 120_000);
+  });
 });
 
 describe('a cursor', () => {

@@ -45,7 +45,7 @@ let api: TestApi;
 beforeAll(async () => {
   api = await startApi();
   await withAdmin(api.adminUrl, (client) => client.query(`SET search_path TO ${api.prefix}t_demo; ${FILL}`));
-}, 120_000);
+});
 afterAll(() => api.close());
 afterEach(() => jest.restoreAllMocks());
 

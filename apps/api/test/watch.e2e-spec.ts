@@ -80,5 +80,5 @@ describe('npm run start:dev', () => {
       process.kill(-nest.pid!, 'SIGINT'); // to all of them, as Ctrl-C in a terminal
       await once(nest, 'close');
     }
-  }, 120_000);
+  });
 });

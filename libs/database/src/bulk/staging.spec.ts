@@ -190,7 +190,7 @@ describe('Staging', () => {
       expect(sums).toEqual({ n: 100_000, codes: '4999950000', version: 1 });
       currentUnit().keepNothing();
     });
-  }, 60_000);
+  });
 
   it('gives the rows of one file one instant, and the ids they came with', async () => {
     const rows = [part(), part()];

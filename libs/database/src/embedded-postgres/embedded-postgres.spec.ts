@@ -5,8 +5,6 @@ import { serverAccount } from './account';
 import { serversIn } from './processes';
 import { query, until, Workshop } from './test/workshop';
 
-jest.setTimeout(60_000);
-
 describe('EmbeddedPostgres', () => {
   const workshop = new Workshop();
   const { dataDir } = workshop;

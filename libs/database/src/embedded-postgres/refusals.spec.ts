@@ -6,8 +6,6 @@ import { serverAccount } from './account';
 import { platformPackage } from './platform-package';
 import { Workshop } from './test/workshop';
 
-jest.setTimeout(60_000);
-
 describe('EmbeddedPostgres refuses in a sentence', () => {
   const workshop = new Workshop();
   const { major } = platformPackage();

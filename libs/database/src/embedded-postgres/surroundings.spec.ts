@@ -3,8 +3,6 @@ import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, rmSync, stat
 import { dirname, join } from 'node:path';
 import { query, Workshop } from './test/workshop';
 
-jest.setTimeout(60_000);
-
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? it : it.skip;
