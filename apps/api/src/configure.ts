@@ -1,10 +1,12 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
+import { Authenticator } from '@app/access';
 import { Settings } from '@app/config';
 import { InputPipe, StrictQueryGuard } from '@app/crud';
 import { ProblemFilter } from './http/problem.filter';
 import { RouteTable } from './http/route-table';
+import { readLittleOfStrangers } from './http/strangers';
 
 /** Where the routes lie, in the server as in its documentation. */
 export function placeRoutes(api: NestFastifyApplication): void {
@@ -15,7 +17,9 @@ export function placeRoutes(api: NestFastifyApplication): void {
 
 /** What holds for every route: checks, errors, security headers, and an orderly end. */
 export function configure(api: NestFastifyApplication, settings: Settings, logger: Logger): void {
-  const routes = new RouteTable(api.getHttpAdapter().getInstance());
+  const fastify = api.getHttpAdapter().getInstance();
+  const routes = new RouteTable(fastify);
+  readLittleOfStrangers(fastify, api.get(Authenticator));
   placeRoutes(api);
   api.useGlobalPipes(new InputPipe());
   api.useGlobalGuards(new StrictQueryGuard());

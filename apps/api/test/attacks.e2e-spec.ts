@@ -1,4 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import { Passwords } from '@app/auth';
 import { withAdmin } from '@app/database';
@@ -9,6 +11,7 @@ import { expectProblem } from './problems';
 
 const AUTH = '/api/v1/auth';
 const BOOKS = '/api/v1/books';
+const JSON_BODY = { 'Content-Type': 'application/json' };
 
 let api: TestApi;
 let [ada, bob]: Person[] = [];
@@ -296,6 +299,24 @@ describe('a body of strangers', () => {
     const body = { email: ada.email, password: 'x'.repeat(20_000) };
     expectProblem(await api.anonymous.post(`${AUTH}/sign-in`).send(body), 413, 'body_too_large');
   });
+
+  it.each([{ 'Content-Length': 20_000 }, { 'Transfer-Encoding': 'chunked' }])(
+    'is not waited for before they say who they are: %j',
+    async (headers) => {
+      const statusOf = async (more: object): Promise<number | undefined> => {
+        const sent = request(new URL(`${BOOKS}/bulk`, api.url), {
+          method: 'POST',
+          headers: { ...JSON_BODY, ...headers, ...more },
+        });
+        sent.flushHeaders(); // and not a byte of the body
+        const [{ statusCode }] = (await once(sent, 'response')) as [IncomingMessage];
+        sent.destroy();
+        return statusCode;
+      };
+      expect(await statusOf({})).toBe(401);
+      expect(await statusOf({ Authorization: 'Bearer x.y.z' })).toBe(401);
+    },
+  );
 });
 
 describe('X-Request-Id', () => {

@@ -16,8 +16,6 @@ const MALFORMED = JSON.stringify(
   problemBody({ status: 400, code: 'malformed_request', detail: 'This is not HTTP.' }, '', newId()),
 );
 
-const STRANGERS_BODY = 16_384; // bytes: what anybody may have us read and parse, and more than any form of ours
-
 /** Nest would write its security headers to Node's response, one by one, a twentieth of a read's time; as Fastify's own they leave with all others. */
 class Adapter extends FastifyAdapter {
   override registerSecurityHook(hook: SecurityRequestHook<FastifyRequest>): void {
@@ -70,9 +68,6 @@ export function createHttpAdapter(settings: Settings, logger: Logger): FastifyAd
     done(takesFiles ? null : new UnsupportedMediaTypeException('The body must be application/json.'), body);
   });
   fastify.server.on('checkExpectation', fastify.routing); // unknown ones are ignored, which RFC 9110 allows
-  fastify.addHook('onRoute', (route) => {
-    if (route.url.includes('/auth/')) route.bodyLimit = Math.min(STRANGERS_BODY, settings.bodyLimitBytes);
-  });
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
     const { httpVersion, headers } = request.raw;
