@@ -48,6 +48,16 @@ export class BookTable {
     return withAdmin(this.adminUrl, (client) => this.countBy(client));
   }
 
+  /** The processes in Postgres that serve `user`. */
+  backendsOf(user: string): Promise<number[]> {
+    return withAdmin(this.adminUrl, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity WHERE usename = $1', [
+        user,
+      ]);
+      return rows.map(({ pid }) => pid);
+    });
+  }
+
   private async countBy(client: Client): Promise<number> {
     const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${this.name}`);
     return rows[0].count;

@@ -5,11 +5,11 @@ import { tell, tellNothingMore } from './progress';
 import { proveAnswers } from './prove-answers';
 import { report } from './report';
 import { Stage } from './stage';
-import { startSizes, startTargets } from './targets';
+import { startSizes, startTargets, startTenants } from './targets';
 
 /** The process that measures the product beside its yardsticks: `npm run bench`. */
 async function main(): Promise<void> {
-  const { plan, workloads, growth, json } = readOptions(process.argv.slice(2));
+  const { plan, workloads, growth, tenants, json } = readOptions(process.argv.slice(2));
   const stage = await Stage.set(tell);
   clearWhenStopped(stage);
   try {
@@ -21,7 +21,10 @@ async function main(): Promise<void> {
     const sizes = growth.length ? await startSizes(stage, plan.sizes) : [];
     const grown = await measure(growth, sizes, plan.rounds, tell);
 
-    const { text, data } = report(stage.postgresVersion, plan, compared, grown);
+    const installations = tenants.length ? await startTenants(stage, plan) : [];
+    const crowded = await measure(tenants, installations, plan.rounds, tell);
+
+    const { text, data } = report(stage.postgresVersion, plan, { compared, grown, crowded });
     tellNothingMore();
     process.stdout.write(text);
     if (json) writeFileSync(json, `${JSON.stringify(data, undefined, 2)}\n`);

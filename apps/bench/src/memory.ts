@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
+const PROC = '/proc/self/status';
 const EVERY = 100; // ms: a garbage collection later, a peak is gone
 
 /** What `work` gives, and by how many megabytes the process grew at most while it ran; NaN where nobody can say. */
@@ -23,13 +24,23 @@ export async function withMemoryOf<T>(pid: number, work: () => Promise<T>): Prom
   }
 }
 
+/** How much memory a process has to itself; NaN where nobody can say. */
+export const ownMegabytes = (pid: number): Promise<number> => megabytes(pid, 'RssAnon');
+
 /** How much of the machine's memory a process holds. */
 async function residentMegabytes(pid: number): Promise<number> {
-  if (existsSync('/proc/self/status')) {
-    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return Number(kilobytes) / 1_024;
+  if (existsSync(PROC)) {
+    return megabytes(pid, 'VmRSS');
   }
   if (process.platform === 'win32') return NaN;
   const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', `${pid}`]);
   return Number(stdout) / 1_024;
+}
+
+/** What Linux says in /proc of a process. */
+async function megabytes(pid: number, entry: 'VmRSS' | 'RssAnon'): Promise<number> {
+  if (!existsSync(PROC)) return NaN;
+  const [, kilobytes] =
+    new RegExp(`^${entry}:\\s+(\\d+) kB$`, 'm').exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_024;
 }

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { FULL, Plan, QUICK } from './plan';
-import { growthWorkloads, Workload, workloads } from './workloads';
+import { growthWorkloads, tenantWorkloads, Workload, workloads } from './workloads';
 
-const GROWTH = 'growth';
+const [GROWTH, TENANTS] = ['growth', 'tenants'];
 
 /** What a run is asked for. */
 export interface Options {
@@ -10,6 +10,8 @@ export interface Options {
   workloads: Workload[];
   /** Those that compare ours with itself on tables of different sizes. */
   growth: Workload[];
+  /** Those that compare one tenant alone with many. */
+  tenants: Workload[];
   /** Where the figures are written for machines. */
   json?: string;
 }
@@ -22,7 +24,7 @@ export function readOptions(args: string[]): Options {
   }).values;
   const plan = quick ? QUICK : FULL;
   const all = workloads(plan);
-  const names = [...all.map(({ name }) => name), GROWTH];
+  const names = [...all.map(({ name }) => name), GROWTH, TENANTS];
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown) throw new Error(`There is no workload "${unknown}": choose from ${names.join(', ')}.`);
 
@@ -30,6 +32,7 @@ export function readOptions(args: string[]): Options {
     plan,
     workloads: all.filter(({ name }) => !only || only.includes(name)),
     growth: (only ? only.includes(GROWTH) : !quick) ? growthWorkloads(plan) : [],
+    tenants: (only ? only.includes(TENANTS) : !quick) ? tenantWorkloads(plan) : [],
     json,
   };
 }

@@ -16,6 +16,9 @@ export interface Plan {
   exported: number;
   /** Books in the tables on which ours is compared with itself, the smallest first. */
   sizes: number[];
+  /** Tenants beside which one alone is compared. */
+  tenants: number;
+  booksOfTenant: number;
 }
 
 /** All figures: about twenty minutes on two cores, most of them plain's. */
@@ -35,6 +38,8 @@ export const FULL: Plan = {
   imported: 1_000_000,
   exported: 300_000,
   sizes: [10_000, 100_000, 1_000_000],
+  tenants: 1_000,
+  booksOfTenant: 100,
 };
 
 /** The figures to work by: about two minutes. */
@@ -52,4 +57,5 @@ export const QUICK: Plan = {
   imported: 10_000,
   exported: 10_000,
   sizes: [10_000, 100_000],
+  tenants: 100,
 };

@@ -12,6 +12,8 @@ export interface Figure {
   atLeast?: Goal;
   /** The direction. */
   target?: Goal;
+  /** The gate among many tenants: how many times as long it may take as in one that is alone. */
+  atMostTimes?: number;
 }
 
 /** What a target's rounds gave, or the status by which it said that it cannot do this. */

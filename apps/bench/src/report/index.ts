@@ -2,15 +2,14 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Plan } from '../plan';
 import { Measured } from './figure';
 import { shortly } from './format';
-import { comparisonTable, growthTable } from './table';
+import { comparisonTable, growthTable, tenantsTable } from './table';
 import { isMet, middleOf, ratio } from './verdict';
 
 /** The figures of a run as people read them, in Markdown, and as machines do. */
 export function report(
   postgres: string,
   plan: Plan,
-  compared: Measured[],
-  grown: Measured[],
+  { compared, grown, crowded }: Record<'compared' | 'grown' | 'crowded', Measured[]>,
 ): { text: string; data: object } {
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -26,6 +25,7 @@ export function report(
       `Node ${node}, Postgres ${postgres}. apps/bench/README.md says how to read it.`,
     ...(compared.length ? [comparisonTable(compared)] : []),
     ...(grown.length ? [growthTable(grown, plan.sizes)] : []),
+    ...(crowded.length ? [tenantsTable(crowded, plan.tenants)] : []),
   ];
   return {
     text: `${parts.join('\n\n')}\n`,
@@ -35,6 +35,7 @@ export function report(
       plan,
       compared: compared.map((measured) => withVerdict(measured, compared)),
       grown,
+      crowded,
     },
   };
 }

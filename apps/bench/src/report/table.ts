@@ -40,6 +40,23 @@ export function growthTable(all: Measured[], sizes: number[]): string {
   );
 }
 
+/** The same work of ours in an installation of one tenant and in one of many, in Markdown. */
+export function tenantsTable(all: Measured[], tenants: number): string {
+  return markdown(
+    ['ours, by tenants', '1', shortly(tenants), 'times as long', 'at most'],
+    all.map(({ figure, samples: { alone, among }, figure: { atMostTimes } }) => {
+      const times = figure.unit.endsWith('/s') ? ratio(alone, among) : NaN;
+      return [
+        `${figure.title}, ${figure.unit}`,
+        cell(alone),
+        cell(among),
+        Number.isNaN(times) ? '' : twoDecimals(times),
+        atMostTimes ? `${mark(times <= atMostTimes)} ${atMostTimes}` : '',
+      ];
+    }),
+  );
+}
+
 const cell = (samples: Samples): string =>
   Array.isArray(samples) ? threeDigits(middleOf(samples)) : `– (${samples.lacks})`;
 const mark = (met: boolean | undefined): string => (met === undefined ? '–' : met ? '✓' : '✗');

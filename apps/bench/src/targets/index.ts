@@ -1,3 +1,4 @@
+import { Plan } from '../plan';
 import { Stage } from '../stage';
 import { startOurs } from './ours';
 import { Target } from './target';
@@ -12,6 +13,11 @@ export async function startTargets(stage: Stage, holds: number): Promise<Target[
   const bare = await startYardstick(stage, 'bare', holds, ours.table);
   const plain = await startYardstick(stage, 'plain', holds, ours.table);
   return [bare, plain, ours];
+}
+
+/** Starts ours with one tenant, and with many, each with as many books. */
+export async function startTenants(stage: Stage, { tenants, booksOfTenant }: Plan): Promise<Target[]> {
+  return [await startOurs(stage, 'alone', booksOfTenant), await startOurs(stage, 'among', booksOfTenant, tenants)];
 }
 
 /** Starts ours once for each size of its table. */

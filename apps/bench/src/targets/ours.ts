@@ -1,18 +1,21 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import pLimit from 'p-limit';
 import { Settings } from '@app/config';
 import { openDatabase } from '@app/database';
 import { migrationSets } from '../../../../ormconfig';
+import { upTo } from '../books';
 import { PREFIX, Stage } from '../stage';
 import { admit } from './admit';
 import { Target } from './target';
 
-const TENANT = 'bench';
+const ADMITTED_AT_ONCE = 4;
 
 /** The product as its image runs it: its own built main with the settings of production, in an installation of its own. */
-export async function startOurs(stage: Stage, name: string, holds: number): Promise<Target> {
+export async function startOurs(stage: Stage, name: string, holds: number, tenants = 1): Promise<Target> {
   const prefix = `${PREFIX}${name.toLowerCase()}_`;
-  const table = stage.table(`${prefix}t_${TENANT}`);
-  const target = await stage.start(name, holds, table, {
+  const names = upTo(tenants, (n) => `bench${n}`);
+  const tables = names.map((tenant) => stage.table(`${prefix}t_${tenant}`));
+  const target = await stage.start(name, holds, tables[0], {
     main: 'api/src/main.js',
     env: {
       NODE_ENV: 'production',
@@ -28,8 +31,12 @@ export async function startOurs(stage: Stage, name: string, holds: number): Prom
   });
   const settings = Settings.from({ NODE_ENV: 'test', DATABASE_URL: stage.url(), SCHEMA_PREFIX: prefix });
   const database = await openDatabase(settings, migrationSets, () => undefined);
-  target.credentials = { 'x-api-key': await admit(database, TENANT) };
-  await table.leaveToUs();
-  await table.hold(holds);
+  const few = pLimit(ADMITTED_AT_ONCE);
+  const keys = await Promise.all(names.map((tenant) => few(() => admit(database, tenant))));
+  target.credentials = keys.map((key) => ({ 'x-api-key': key }));
+  for (const table of tables) {
+    await table.leaveToUs();
+    await table.hold(holds);
+  }
   return target;
 }

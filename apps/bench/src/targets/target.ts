@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { BookTable } from '../book-table';
 import type { Dispatcher } from 'undici';
 import { Answer, Ask, ask, hammer } from '../load';
+import { ownMegabytes } from '../memory';
 
 const READY_WITHIN = 60_000; // ms; ours makes its schemas at its first start
 const STOPPED_WITHIN = 15_000; // ms; ours grants 10 s to requests that run, and there are none
@@ -21,8 +22,8 @@ export interface Program {
 export class Target {
   /** Seconds from its last start until it said that it was ready. */
   startedIn = NaN;
-  /** What every request to it carries, to be let in. */
-  credentials: Record<string, string> = {};
+  /** What requests to it carry to be let in, for each of its tenants. */
+  credentials: Record<string, string>[] = [{}];
   private child?: ChildProcess;
   private origin: string;
 
@@ -81,16 +82,23 @@ export class Target {
   }
 
   ask(path: string, how?: Ask): Promise<Answer> {
-    return ask(this.url(path), { ...how, headers: { ...how?.headers, ...this.credentials } });
+    return ask(this.url(path), { ...how, headers: { ...how?.headers, ...this.credentials[0] } });
   }
 
-  /** How many of `requests` it answers in a second, 32 being under way at a time. */
-  hammer(requests: Dispatcher.DispatchOptions[]): Promise<number> {
-    const signed = requests.map((request) => ({
+  /** How many of `requests` it answers in a second, 32 being under way at a time, in so many of its tenants by turns. */
+  hammer(requests: Dispatcher.DispatchOptions[], tenants = 1): Promise<number> {
+    const signed = requests.map((request, n) => ({
       ...request,
-      headers: { ...(request.headers as object), ...this.credentials },
+      headers: { ...(request.headers as object), ...this.credentials[n % tenants] },
     }));
     return hammer(this.origin, signed);
+  }
+
+  /** The memory of one of its backends in Postgres, in megabytes: their mean. */
+  async backendMegabytes(): Promise<number> {
+    const pids = await this.table.backendsOf(`${this.program.env.SCHEMA_PREFIX}app`);
+    const megabytes = await Promise.all(pids.map((pid) => ownMegabytes(pid)));
+    return megabytes.reduce((sum, each) => sum + each, 0) / megabytes.length;
   }
 
   /** The answer to a request that must succeed: the time of a failure is worth nothing. */

@@ -3,6 +3,7 @@ import { shortly } from '../report/format';
 import { createMany, updateMany, upsertMany } from './bulk';
 import { exportFile, importFile, start } from './files';
 import { createOne, readOne, readPage } from './single';
+import { oneBusy, spread } from './tenants';
 import { Workload } from './workload';
 
 export type { Workload } from './workload';
@@ -29,3 +30,6 @@ export function workloads(plan: Plan): Workload[] {
 
 /** What must cost the same however large the table is. */
 export const growthWorkloads = (plan: Plan): Workload[] => [readOne(plan, 'read one'), readPage(plan)];
+
+/** What must cost hardly more where there are many tenants. */
+export const tenantWorkloads = (plan: Plan): Workload[] => [oneBusy(plan), spread(plan)];

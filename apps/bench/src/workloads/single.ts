@@ -61,4 +61,5 @@ export const createOne = ({ createsOfOne, warmUp }: Plan): Workload => ({
   },
 });
 
-const pathOf = (target: Target): string => new URL(target.url()).pathname;
+/** Where a target has its books. */
+export const pathOf = (target: Target): string => new URL(target.url()).pathname;
