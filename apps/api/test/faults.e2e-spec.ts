@@ -73,6 +73,51 @@ describe('processes that boot on an empty database', () => {
   });
 });
 
+describe('a process that is killed -9 while it makes the tenant of a sign-up', () => {
+  let database: ScratchDatabase;
+  let [killed, other]: ApiProcess[] = [];
+  beforeEach(async () => {
+    database = await makeDatabase(server.adminUrl);
+    const env = { DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix, DATABASE_POOL_SIZE: '2' };
+    [killed, other] = [ApiProcess.start(env), ApiProcess.start(env)];
+  });
+  afterEach(async () => {
+    await Promise.all([killed, other].map((api) => api.kill('SIGTERM')));
+    await database.drop();
+  });
+
+  it('leaves a link that another process completes it by', async () => {
+    const login = { email: 'ada@example.com', password: 'correct horse battery' };
+    const [url, otherUrl] = [await killed.url(), await other.url()];
+    const post = (to: string, path: string, body: object, authorization = '') => {
+      const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
+      return fetch(`${to}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    };
+    expect((await post(url, '/auth/sign-up', { ...login, tenantName: 'Acme' })).status).toBe(202);
+    const [, token] = /#verify=([\w-]{43})/.exec(await (await fetch(url)).text())!; // its page shows the mail
+
+    const gate = await holdTablesBack(database.url);
+    const answer = post(url, '/auth/verify', { token }).catch(() => 'none');
+    await until(async () => (await gate.waiting()) === 1);
+    expect(await killed.kill('SIGKILL')).toBe('SIGKILL');
+    expect(await answer).toBe('none');
+    const tenants = () =>
+      withAdmin(database.url, (client) =>
+        client.query(`SELECT status FROM ${database.prefix}platform.tenant WHERE name = 'acme'`),
+      );
+    expect((await tenants()).rows).toEqual([{ status: 'provisioning' }]);
+    await gate.open();
+
+    expect((await post(otherUrl, '/auth/verify', { token })).status).toBe(200);
+    expect((await tenants()).rows).toEqual([{ status: 'active' }]);
+    const authorization = await signIn(otherUrl, login);
+    const book = { identifier: 'first', name: 'N', author: 'A' };
+    expect((await post(otherUrl, '/books', book, authorization)).status).toBe(201);
+    const books = await fetch(`${otherUrl}/api/v1/books`, { headers: { authorization } });
+    expect(await books.json()).toMatchObject({ items: [book] });
+  });
+});
+
 describe('a Postgres that is killed -9 under load', () => {
   let folder: string;
   let api: ApiProcess;
