@@ -265,14 +265,30 @@ describe('A prepared single statement', () => {
     }
   });
 
+  it('is one that came before', async () => {
+    const door1 = await door();
+    for (const text of ['SELECT 1 AS n', 'SELECT 2 AS n']) await single(door1, a, text, [], PREPARE);
+    expect(await prepared(door1)).toEqual([expect.stringMatching('set_config')]); // the first of all brought the switch
+    await single(door1, a, 'SELECT 2 AS n', [], PREPARE);
+    expect(await prepared(door1)).toEqual([expect.stringMatching('set_config'), 'SELECT 2 AS n']);
+  });
+
   it('takes the place of the oldest where a connection has many, and never runs as another', async () => {
     const door1 = await door();
-    for (let round = 0; round < 2; round++)
-      for (let n = 0; n < 250; n++) expect(await single(door1, a, `SELECT ${n} AS n`, [], PREPARE)).toEqual([{ n }]);
+    for (let n = 0; n < 250; n++)
+      for (let times = 0; times < 3; times++)
+        expect(await single(door1, a, `SELECT ${n} AS n`, [], PREPARE)).toEqual([{ n }]);
     const names = await prepared(door1);
     expect(names).toHaveLength(200);
     expect(names[0]).toMatch('set_config');
     expect(names.slice(1)).toEqual(Array.from({ length: 199 }, (_name, index) => `SELECT ${index + 51} AS n`));
+  });
+
+  it('is none where more of them go round than a connection has room for', async () => {
+    const door1 = await door();
+    for (let round = 0; round < 3; round++)
+      for (let n = 0; n < 250; n++) expect(await single(door1, a, `SELECT ${n} AS n`, [], PREPARE)).toEqual([{ n }]);
+    expect(await prepared(door1)).toEqual([expect.stringMatching('set_config')]);
   });
 
   it('is not taken for lost where Postgres refused it', async () => {

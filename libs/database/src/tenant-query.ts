@@ -65,8 +65,7 @@ export class TenantQuery extends InnerQuery {
     connection.bind({ statement, values }, true);
     connection.execute({}, true);
     // pg counts parsed statements, not which: one at a time gets a name.
-    if (isKnown && prepares === 'the statement too') this.name = nameOf(this.tenant.schema, this.text);
-    if (this.name && !parsed[this.name]) makeRoom(connection);
+    if (isKnown && prepares === 'the statement too') this.name = nameOn(connection, this.tenant.schema, this.text);
     super.prepare(connection);
   }
 
@@ -78,6 +77,27 @@ export class TenantQuery extends InnerQuery {
     if (this.hasSwitched) super.handleCommandComplete(message, connection);
     else this.hasSwitched = true;
   }
+}
+
+/** The name of a statement of a schema, or none for one that is not worth it: a name takes longer to make than it saves once. */
+function nameOn(connection: Connection, schema: string, text: string): string | undefined {
+  const name = nameOf(schema, text);
+  if (connection.parsedStatements[name]) return name;
+  if (!comesAgain(connection, name)) return undefined;
+  makeRoom(connection);
+  return name;
+}
+
+const newcomers = new WeakMap<Connection, Set<string>>();
+
+/** Whether a statement came before, and not so long ago that in turns with the others it would lose its name before it is used. */
+function comesAgain(connection: Connection, name: string): boolean {
+  const seen = newcomers.get(connection) ?? new Set();
+  newcomers.set(connection, seen);
+  if (seen.delete(name)) return true;
+  seen.add(name);
+  if (seen.size === MOST_NAMES) seen.delete(seen.values().next().value!);
+  return false;
 }
 
 /** Lets go of the oldest name where there is none to spare. */
