@@ -78,17 +78,36 @@ export class LocalAuthenticator extends Authenticator {
   /** What a key may do is what it was made for, and what the one who made it may still do. */
   private async programOf(credential: string): Promise<Credential> {
     const [, id, secret] = /^ak_([0-9a-f-]{36})\.([\w-]{43})$/.exec(credential) ?? [];
-    const { manager } = this.dataSource;
-    const key = isUUID(id) ? await manager.findOneBy(ApiKey, { id }) : null;
+    const key = isUUID(id) ? await this.findKey(id) : undefined;
     const isRight =
       key && timingSafeEqual(key.secretHash, digestOf(secret)) && !(key.expiresAt && key.expiresAt < new Date());
-    const { loginId, tenantId } = key ?? {};
-    const membership = isRight ? await manager.findOneBy(Membership, { loginId, tenantId }) : null;
-    if (!membership || !key) throw unauthorized('invalid_api_key', 'The API key is not valid, or not any more.');
+    if (!isRight) throw unauthorized('invalid_api_key', 'The API key is not valid, or not any more.');
 
-    const held = permissionsOf(membership.role, false);
+    const held = permissionsOf(key.role, false);
     const permissions = key.scopes.filter((scope) => permits(held, scope));
-    const principal = { actor: `api-key:${id}`, loginId: membership.loginId, isPerson: false, tenantId, permissions };
+    const { loginId, tenantId } = key;
+    const principal = { actor: `api-key:${id}`, loginId, isPerson: false, tenantId, permissions };
     return { principal, expiresAt: key.expiresAt?.getTime() ?? Infinity };
+  }
+
+  /** A key, with the role of the one who made it; none where they are no member any more. */
+  private findKey(id: string) {
+    return this.dataSource.manager
+      .createQueryBuilder(ApiKey, 'key')
+      .innerJoin(
+        Membership,
+        'membership',
+        'membership.login_id = key.login_id AND membership.tenant_id = key.tenant_id',
+      )
+      .select([
+        'key.secret_hash AS "secretHash"',
+        'key.scopes AS scopes',
+        'key.expires_at AS "expiresAt"',
+        'key.login_id AS "loginId"',
+        'key.tenant_id AS "tenantId"',
+        'membership.role AS role',
+      ])
+      .where('key.id = :id', { id })
+      .getRawOne<Pick<ApiKey, 'secretHash' | 'scopes' | 'expiresAt' | 'loginId' | 'tenantId'> & { role: Role }>();
   }
 }
