@@ -1,6 +1,7 @@
 import type { Pool, PoolClient, QueryResult, Submittable } from 'pg';
 
 const MOST_IN_FLIGHT = 32; // statements: one backend answers them in turn, so more of them want a second one
+const MOST_IN_ALL = 1_000; // then the pool has its turn to close a connection that is old
 
 /** What makes the statement to send, given whom to tell its end. */
 export type Make = (done: (error: Error | undefined, result: QueryResult) => void) => Submittable;
@@ -12,6 +13,7 @@ export type Make = (done: (error: Error | undefined, result: QueryResult) => voi
  */
 export class Pipeline {
   private inFlight = 0;
+  private inAll = 0;
   private client?: PoolClient;
   private readonly connecting: Promise<PoolClient>;
   private isGathering = false;
@@ -26,12 +28,14 @@ export class Pipeline {
 
   /** Whether it takes one more; where others wait for a connection it takes none, so that they get this one. */
   get hasRoom(): boolean {
-    return this.inFlight < MOST_IN_FLIGHT && !this.isSpoilt && !(this.client && this.pool.waitingCount);
+    const isUp = this.isSpoilt || this.inAll === MOST_IN_ALL;
+    return this.inFlight < MOST_IN_FLIGHT && !isUp && !(this.client && this.pool.waitingCount);
   }
 
   /** Sends one; an error that `spoils` the connection has the pool close it, once all on it are answered. */
   async run(make: Make, spoils: (error: unknown) => boolean): Promise<QueryResult> {
     this.inFlight++;
+    this.inAll++;
     try {
       const client = this.client ?? this.begin(await this.connecting);
       this.gather(client);

@@ -348,6 +348,21 @@ describe('Statements that share a connection', () => {
     expect(door1.pool.totalCount).toBe(2);
   });
 
+  it('give it back to the pool in the end, which lets none grow old, however many follow each other', async () => {
+    const door1 = await door(2);
+    expect(door1.pool.options).toMatchObject({ maxLifetimeSeconds: 600, maxUses: 10_000 });
+    door1.pool.options.maxUses = 1;
+    const ask = () => sharing(door1, a, 'SELECT pg_backend_pid() AS pid, pg_sleep(0.001)');
+    const pids = new Set<number>();
+    const underWay = Array.from({ length: 10 }, ask); // never none
+    for (let times = 0; times < 1_100; times++) {
+      underWay.push(ask());
+      for (const { pid } of await underWay.shift()!) pids.add(pid);
+    }
+    await Promise.all(underWay);
+    expect(pids.size).toBeGreaterThan(1);
+  });
+
   it('do not fail with one that fails', async () => {
     const door1 = await door();
     const texts = [

@@ -11,6 +11,9 @@ const OUTDATED = ['0A000'];
 const MIXED_UP = ['26000', '42P05'];
 const WOULD_WAIT = '55P03'; // for a lock
 
+// A backend keeps what it has learnt of every table of every tenant it served, until it ends.
+const AGE = { maxLifetimeSeconds: 600, maxUses: 10_000 };
+
 /** How a statement runs that is a transaction of its own. */
 export interface Single {
   /** Prepares it; for a text that comes again and again, finding its rows by a key: what filters and sorts is better planned anew. */
@@ -30,7 +33,7 @@ export class TenantPool extends pg.Pool {
 
   constructor(options?: pg.PoolConfig) {
     // oxlint-disable-next-line typescript/no-misused-promises -- pg-pool waits for it; its types do not know
-    super({ ...options, types: typesWithTime(), onConnect: prepare });
+    super({ ...AGE, ...options, types: typesWithTime(), onConnect: prepare });
   }
 
   /** Runs one statement as a transaction of `tenant`, in one round trip. */
