@@ -5,15 +5,17 @@ const names = (...args: string[]): string[] => readOptions(args).workloads.map((
 describe('The options of the bench', () => {
   it('ask for everything when nothing is said', () => {
     expect(names()).toContain('read-one');
-    expect(readOptions([]).growth).not.toEqual([]);
+    for (const part of ['growth', 'tenants'] as const) expect(readOptions([])[part]).not.toEqual([]);
     expect(readOptions([])).toMatchObject({ plan: { imported: 1_000_000 }, json: undefined });
   });
   it('choose workloads by their names, of which a quick run leaves out the longest', () => {
     expect(names('--only', 'import', '--only', 'read-one')).toEqual(['read-one', 'import']);
-    expect(readOptions(['--only', 'import']).growth).toEqual([]);
-    expect(names('--only', 'growth')).toEqual([]);
-    expect(readOptions(['--quick', '--only', 'growth']).growth).not.toEqual([]);
-    expect(readOptions(['--quick']).growth).toEqual([]);
+    for (const part of ['growth', 'tenants'] as const) {
+      expect(readOptions(['--only', 'import'])[part]).toEqual([]);
+      expect(names('--only', part)).toEqual([]);
+      expect(readOptions(['--quick', '--only', part])[part]).not.toEqual([]);
+      expect(readOptions(['--quick'])[part]).toEqual([]);
+    }
     expect(names('--quick')).toEqual(names().filter((name) => name !== 'create-50k'));
   });
   it('are refused for a workload there is not, naming those there are', () => {

@@ -1,6 +1,6 @@
 import { Figure, Measured } from './figure';
 import { shortly, threeDigits, twoDecimals } from './format';
-import { comparisonTable, growthTable } from './table';
+import { comparisonTable, growthTable, tenantsTable } from './table';
 import { isMet, median, ratio } from './verdict';
 
 const figure = (values: Partial<Figure> = {}): Figure => ({ title: 'read one', unit: 'requests/s', ...values });
@@ -81,6 +81,14 @@ describe('the tables', () => {
     const reading = measured({ '10k': [200, 200], '100k': [190, 190], '1M': [100, 120] });
     const table = growthTable([reading], [10_000, 100_000, 1_000_000]);
     expect(row(table)).toBe('| read one, requests/s | 200 | 190 | 110 | 0.55 |');
+  });
+  it('say how many times as long it takes among many tenants, and whether that is little enough', () => {
+    const among = (rate: number) => measured({ alone: [1_000], among: [rate] }, { atMostTimes: 1.5 });
+    const table = (rate: number) => row(tenantsTable([among(rate)], 1_000));
+    expect(table(500)).toBe('| read one, requests/s | 1,000 | 500 | 2.00 | ✗ 1.5 |');
+    expect(table(800)).toMatch('| 1.25 | ✓ 1.5 |');
+    const memory = measured({ alone: [3], among: [30] }, { unit: 'MB' });
+    expect(row(tenantsTable([memory], 1_000))).toBe('| read one, MB | 3 | 30 | | |');
   });
   it('have columns that stand below each other', () => {
     const table = comparisonTable([measured({ bare: [1], plain: [1], ours: [1] }, { title: 'a long title' })]);
