@@ -76,7 +76,7 @@ describe('docker-compose.yml', () => {
   it('is for development: production would refuse its passwords, each of them, and ask for secrets', () => {
     const asProduction = { ...api.environment, NODE_ENV: 'production' };
     expect(() => Settings.from(asProduction)).toThrow(
-      /CURSOR_SECRET must.*JWT_PRIVATE_KEY must.*DATABASE_URL holds.*DATABASE_ADMIN_URL holds/s,
+      /PUBLIC_URL must.*CURSOR_SECRET must.*JWT_PRIVATE_KEY must.*MAIL_FROM must.*DATABASE_URL holds.*DATABASE_ADMIN_URL holds/s,
     );
   });
 

@@ -29,10 +29,12 @@ const pemOf = (type: 'ed25519' | 'rsa' | 'ec', half: 'public' | 'private' = 'pri
 };
 const PRODUCTION = {
   NODE_ENV: 'production',
+  PUBLIC_URL: 'https://books.example.com',
   DATABASE_URL: 'postgres://app:b8f0-32c1-77ae@db:5432/starter',
   CURSOR_SECRET: '0123456789abcdef0123456789abcdef',
   JWT_PRIVATE_KEY: pemOf('ed25519'),
   SMTP_URL: 'smtp://mail.example.com',
+  MAIL_FROM: 'books@example.com',
 };
 
 describe('the settings without an environment', () => {
@@ -220,6 +222,7 @@ describe('production', () => {
   });
 
   it.each([
+    ['PUBLIC_URL', 'must be set in production: the links in mails and in answers begin with it, and tokens name it.'],
     ['DATABASE_URL', 'must be set in production: embedded Postgres is for development and tests.'],
     [
       'CURSOR_SECRET',
@@ -230,12 +233,13 @@ describe('production', () => {
       'must be set in production, to the same key for all processes: openssl genpkey -algorithm ed25519 prints one.',
     ],
     ['SMTP_URL', 'must be set in production: without mail nobody can choose a new password or accept an invitation.'],
+    ['MAIL_FROM', 'must be set in production, to an address that your mail server may send from.'],
   ])('does not start without %s', (name, sentence) => {
     expect(problemsWith({ [name]: '' })).toEqual([`${name} ${sentence}`]);
   });
 
   it('lists all that is missing at once', () => {
-    expect(problemsOf({ NODE_ENV: 'production' })).toHaveLength(4);
+    expect(problemsOf({ NODE_ENV: 'production' })).toHaveLength(6);
   });
 
   it.each([
@@ -263,6 +267,25 @@ describe('production', () => {
     expect(problemsWith({ LOG_FORMAT: 'pretty' })).toEqual([
       'LOG_FORMAT=pretty is for people at a terminal: production writes json.',
     ]);
+  });
+});
+
+describe('a % in a URL', () => {
+  const BESIDE = { DATABASE_URL: 'postgres://app:b8f0-32c1-77ae@db/starter' };
+
+  it.each([
+    ['DATABASE_URL', 'postgres://app:b8f0%-32c1@db/starter'],
+    ['DATABASE_DIRECT_URL', 'postgres://app:b8f0-32c1%@db/starter'],
+    ['DATABASE_ADMIN_URL', 'postgres://ad%min:b8f0-32c1@db/starter'],
+    ['SMTP_URL', 'smtp://app:100%sure@mail.example.com'],
+  ])('that begins no code stops the start with what to type: %s', (name, value) => {
+    const sentence = `${name} holds a % that begins no code such as %40: in a login or password, type %25 for a %.`;
+    expect(problemsOf({ ...BESIDE, [name]: value })).toEqual([sentence]);
+    expect(problemsOf({ ...PRODUCTION, [name]: value })).toEqual([sentence]);
+  });
+
+  it('may be there as %25', () => {
+    expect(problemsOf({ ...PRODUCTION, DATABASE_URL: 'postgres://app:b8f0%25-32c1@db/starter' })).toEqual([]);
   });
 });
 
@@ -295,7 +318,7 @@ describe('AUTH_MODE=oidc', () => {
   });
 
   it('needs neither a key nor mail in production: it signs nothing, and writes to nobody', () => {
-    expect(problemsOf({ ...PRODUCTION, ...oidc, JWT_PRIVATE_KEY: '', SMTP_URL: '' })).toEqual([]);
+    expect(problemsOf({ ...PRODUCTION, ...oidc, JWT_PRIVATE_KEY: '', SMTP_URL: '', MAIL_FROM: '' })).toEqual([]);
   });
 });
 

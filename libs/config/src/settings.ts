@@ -43,7 +43,7 @@ export class Settings {
   @Matches(/^\S+$/, { message: 'must be an address without spaces' })
   readonly host: string = '127.0.0.1';
 
-  /** Where clients reach the API; with https, browsers are told to load everything by https. Unset: http://127.0.0.1:PORT. */
+  /** Where clients reach the API; with https, browsers are told to load everything by https. Unset: http://127.0.0.1:PORT, not in production. */
   @IsOptional()
   @IsUrl(WEB_URL, { message: 'must be like https://api.example.com' })
   readonly publicUrl?: string;
@@ -205,10 +205,10 @@ export class Settings {
   @IsUrl(SMTP_URL, { message: 'must be like smtp://login:password@host:587' })
   readonly smtpUrl?: string;
 
-  /** Whom mail is from. */
-  @IsString()
+  /** Whom mail is from. Unset: no-reply@localhost, not in production. */
+  @IsOptional()
   @Matches(/@/, { message: 'must be an e-mail address, or one like "Books" <books@example.com>' })
-  readonly mailFrom: string = 'no-reply@localhost';
+  readonly mailFrom?: string;
 
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -243,6 +243,11 @@ export class Settings {
     return (this.publicUrl ?? `http://127.0.0.1:${this.port}`).replace(/\/+$/, '');
   }
 
+  /** Whom mail is from. */
+  get sender(): string {
+    return this.mailFrom ?? 'no-reply@localhost';
+  }
+
   /** The same settings but for `changes`. */
   with(changes: Partial<Pick<Settings, 'schemaPrefix' | 'databasePoolSize'>>): Settings {
     return Object.assign(new Settings(), this, changes);
@@ -270,11 +275,18 @@ function* crossChecks(settings: Settings): Iterable<string> {
   if (!settings.signsIn && !(settings.oidcIssuer && settings.oidcAudience)) {
     yield 'AUTH_MODE=oidc needs OIDC_ISSUER and OIDC_AUDIENCE: whose tokens to believe, and which of them are for this API.';
   }
+  for (const [name, url] of Object.entries(urlsWithPasswords(settings))) {
+    if (isEncoded(url)) continue;
+    yield `${name} holds a % that begins no code such as %40: in a login or password, type %25 for a %.`;
+  }
   if (settings.isProduction) yield* productionChecks(settings);
 }
 
 /** What development makes up and production must be told, and told well. */
 function* productionChecks(settings: Settings): Iterable<string> {
+  if (!settings.publicUrl) {
+    yield 'PUBLIC_URL must be set in production: the links in mails and in answers begin with it, and tokens name it.';
+  }
   if (!settings.databaseUrl) {
     yield 'DATABASE_URL must be set in production: embedded Postgres is for development and tests.';
   }
@@ -286,6 +298,9 @@ function* productionChecks(settings: Settings): Iterable<string> {
   }
   if (settings.signsIn && !settings.smtpUrl) {
     yield 'SMTP_URL must be set in production: without mail nobody can choose a new password or accept an invitation.';
+  }
+  if (settings.signsIn && !settings.mailFrom) {
+    yield 'MAIL_FROM must be set in production, to an address that your mail server may send from.';
   }
   if (settings.logFormat === 'pretty') {
     yield 'LOG_FORMAT=pretty is for people at a terminal: production writes json.';
@@ -302,6 +317,23 @@ function* productionChecks(settings: Settings): Iterable<string> {
   }
 }
 
+const urlsWithPasswords = ({ databaseUrl, databaseDirectUrl, databaseAdminUrl, smtpUrl }: Settings) => ({
+  DATABASE_URL: databaseUrl,
+  DATABASE_DIRECT_URL: databaseDirectUrl,
+  DATABASE_ADMIN_URL: databaseAdminUrl,
+  SMTP_URL: smtpUrl,
+});
+
+/** Whether every % in a URL begins a code that can be read. */
+function isEncoded(url: string = ''): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The password in a URL; none where it is left to a certificate or a file. */
 const passwordIn = (url?: string): string | undefined =>
-  (url && URL.canParse(url) && decodeURIComponent(new URL(url).password)) || undefined;
+  (url && URL.canParse(url) && isEncoded(url) && decodeURIComponent(new URL(url).password)) || undefined;

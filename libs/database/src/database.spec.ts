@@ -243,6 +243,7 @@ describe('checkConnectionBudget', () => {
   it('stops a production boot', async () => {
     const env = {
       NODE_ENV: 'production',
+      PUBLIC_URL: 'https://books.example.com',
       DATABASE_URL: scratch.url,
       CURSOR_SECRET: '0123456789abcdef0123456789abcdef',
       AUTH_MODE: 'oidc', // so that nothing more is asked for

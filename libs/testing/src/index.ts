@@ -1,4 +1,5 @@
 export * from './api-process';
+export * from './mail-server';
 export * from './pg-bouncer';
 export * from './start-api';
 export * from './test-database';

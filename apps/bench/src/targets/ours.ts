@@ -21,11 +21,13 @@ export async function startOurs(stage: Stage, name: string, holds: number, tenan
       NODE_ENV: 'production',
       NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=16',
       LOG_LEVEL: 'info',
+      PUBLIC_URL: 'http://127.0.0.1',
       DATABASE_URL: stage.url(),
       SCHEMA_PREFIX: prefix,
       CURSOR_SECRET: randomBytes(32).toString('base64'),
       JWT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
       SMTP_URL: 'smtp://127.0.0.1:1', // nothing here sends mail
+      MAIL_FROM: 'bench@example.com',
       RATE_LIMIT_REQUESTS: '1000000000', // counted all the same
     },
   });
