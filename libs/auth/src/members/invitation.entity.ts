@@ -1,4 +1,4 @@
-import { Column, Entity, ManyToOne, Unique } from 'typeorm';
+import { Column, Entity, Index, ManyToOne, Unique } from 'typeorm';
 import { BaseEntity } from '@app/database';
 import { Tenant } from '@app/tenancy';
 import type { Role } from '../roles';
@@ -7,6 +7,7 @@ import type { Role } from '../roles';
 @Entity({ schema: 'platform' })
 @Unique('uc_Invitation_TenantId_Email', ['tenantId', 'email'])
 @Unique('uc_Invitation_TokenHash', ['tokenHash'])
+@Index(['expiresAt'])
 export class Invitation extends BaseEntity {
   @Column('uuid')
   tenantId: string;

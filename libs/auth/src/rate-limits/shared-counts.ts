@@ -6,7 +6,6 @@ import { DATABASE, type Database } from '@app/database';
 import type { Left, Limit } from './limit';
 
 const TOLD_EVERY_MS = 1_000;
-const SWEPT = 1_000; // expired rows a second at most
 
 interface Count {
   /** By this process, and not told yet. */
@@ -72,9 +71,7 @@ export class SharedCounts implements OnModuleInit, OnApplicationShutdown {
     const table = `${quote(this.database.names.platform)}.rate_limit`;
     try {
       const rows = await this.dataSource.query<{ points: number }[]>(
-        `WITH swept AS (DELETE FROM ${table} WHERE ctid IN
-           (SELECT ctid FROM ${table} WHERE expire < $3::bigint - 60000 LIMIT ${SWEPT} FOR UPDATE SKIP LOCKED))
-         INSERT INTO ${table} AS counted (key, points, expire)
+        `INSERT INTO ${table} AS counted (key, points, expire)
          SELECT key, points, $3::bigint FROM unnest($1::text[], $2::int[]) AS news (key, points)
          ON CONFLICT (key) DO UPDATE SET points = counted.points + excluded.points
          RETURNING points`,

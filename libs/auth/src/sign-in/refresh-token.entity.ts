@@ -4,6 +4,7 @@ import { Session } from './session.entity';
 /** What a session was given to get its next access token with, once. */
 @Entity({ schema: 'platform' })
 @Index(['sessionId'])
+@Index(['usedAt'])
 export class RefreshToken {
   @PrimaryColumn('bytea')
   hash: Buffer;

@@ -7,6 +7,7 @@ import { Login } from '../logins/login.entity';
 @Entity({ schema: 'platform' })
 @Index(['loginId'])
 @Index(['tenantId'])
+@Index(['expiresAt'])
 export class Session extends BaseEntity {
   @Column('uuid')
   loginId: string;
