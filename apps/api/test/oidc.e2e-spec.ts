@@ -188,6 +188,25 @@ describe('AUTH_MODE=oidc', () => {
     expectProblem(await api.anonymous.get(BOOKS), 401, 'unauthenticated');
   });
 
+  it('limits how many wrong tokens an address may send, and lets right ones in all the same', async () => {
+    const limited = await startApi({
+      AUTH_MODE: 'oidc',
+      OIDC_ISSUER: provider.issuer,
+      OIDC_AUDIENCE: AUDIENCE,
+      RATE_LIMIT_AUTH: '3',
+    });
+    try {
+      const ask = (credential: { Authorization: string }) =>
+        limited.anonymous.get('/api/v1/platform/tenants').set(credential);
+      const statuses = [];
+      for (let n = 0; n < 5; n++) statuses.push((await ask(bearer(`wrong${n}`))).status);
+      expect(statuses).toEqual([401, 401, 401, 429, 429]);
+      await ask(await as('admin')).expect(200);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('signs nobody in itself, and has no demonstration', async () => {
     for (const path of ['/auth/sign-in', '/auth/sign-up', '/auth/token', '/auth/refresh'])
       expectProblem(await api.anonymous.post(`/api/v1${path}`).send({}), 404, 'not_found');

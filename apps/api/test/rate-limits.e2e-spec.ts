@@ -1,4 +1,6 @@
+import { createPrivateKey, randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, SignJWT } from 'jose';
 import supertest from 'supertest';
 import { DEMO_LOGIN, Mailer } from '@app/auth';
 import { withAdmin } from '@app/database';
@@ -54,6 +56,64 @@ describe('what strangers may ask of /auth', () => {
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(12);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(18);
     expect((await refresh(replicas.urls[0], '203.0.113.2')).status).toBe(401);
+  });
+
+  it('is limited by their /64 of IPv6, and by one IPv4 address however it is written', async () => {
+    const [url] = replicas.urls;
+    const answers = async (from: (n: number) => string) => {
+      const asked = Array.from({ length: 14 }, (_, n) => refresh(url, from(n)));
+      return (await Promise.all(asked)).map(({ status }) => status).sort();
+    };
+    const limited = [...Array(12).fill(401), 429, 429];
+    expect(await answers((n) => `2001:db8:1:2::${n + 1}`)).toEqual(limited);
+    expect(await answers((n) => `2001:db8:2:${n}::1`)).toEqual(Array(14).fill(401));
+    expect(await answers((n) => (n % 2 ? '203.0.113.9' : '::ffff:203.0.113.9'))).toEqual(limited);
+  });
+
+  it.each([
+    ['API keys', '203.0.113.20', () => ({ 'X-Api-Key': `ak_${randomUUID()}.${'x'.repeat(43)}` })],
+    ['tokens', '203.0.113.21', () => ({ Authorization: `Bearer ${randomUUID()}` })],
+  ])('is limited where they try wrong %s, and who has a right one is let in from there', async (_what, from, wrong) => {
+    const read = (n: number, credential: object, address = from) =>
+      supertest(replicas.urls[n % 3])
+        .get(BOOKS)
+        .set('X-Forwarded-For', address)
+        .set(credential as Record<string, string>);
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n, wrong())));
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(12);
+    const [refused, ...more] = answers.filter(({ status }) => status === 429);
+    expectProblem(refused, 429, 'too_many_requests');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(50);
+    expect(more).toHaveLength(7);
+
+    const right = { Authorization: replicas.first.authorization };
+    for (let n = 0; n < 3; n++) await read(n, right).expect(200);
+    expect((await read(0, wrong(), '203.0.113.22')).status).toBe(401);
+    expect((await refresh(replicas.urls[0], from)).status).toBe(401); // which is counted for itself
+  });
+
+  it('is not limited by tokens that were theirs once: these are refused, but nobody guesses by them', async () => {
+    const { first, urls } = replicas;
+    const person = await aPerson(first);
+    const token = person.authorization.split(' ')[1];
+    const [{ value }] = await withAdmin(first.adminUrl, async (client) => {
+      const { rows } = await client.query<{ value: string }>(
+        `SELECT value FROM ${first.prefix}platform.key WHERE name = 'jwt'`,
+      );
+      return rows;
+    });
+    const expired = await new SignJWT({ ...decodeJwt(token), exp: Math.floor(Date.now() / 1_000) - 1 })
+      .setProtectedHeader(decodeProtectedHeader(token) as JWTHeaderParameters)
+      .sign(createPrivateKey(value));
+    await person.http.post('/api/v1/auth/sign-out').expect(204);
+    for (const [of, code] of [
+      [expired, 'invalid_token'],
+      [token, 'session_over'],
+    ]) {
+      const read = () =>
+        supertest(urls[1]).get(BOOKS).set('X-Forwarded-For', '203.0.113.30').set('Authorization', `Bearer ${of}`);
+      for (let n = 0; n < 15; n++) expectProblem(await read(), 401, code);
+    }
   });
 
   it('is told in the headers, and when to come again', async () => {
@@ -181,6 +241,7 @@ describe('passwords', () => {
     expect(answered).toBe(100);
     expect(statuses([await signIn(victim.email, victim.password, '192.0.2.99')])).toEqual([429]); // a stranger, even with the password
     await signIn(victim.email, victim.password).expect(200); // from where they have signed in before
+    await signIn(victim.email, victim.password, '::ffff:127.0.0.1').expect(200); // the same address
     await signIn(DEMO_LOGIN.email, DEMO_LOGIN.password, '192.0.2.1').expect(200); // others are not touched
   });
 });

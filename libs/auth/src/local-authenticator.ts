@@ -7,9 +7,10 @@ import { Authenticator, permits, Principal } from '@app/access';
 import { Remembered } from '@app/tenancy';
 import { AccessTokens } from './access-tokens';
 import { ApiKey } from './api-keys/api-key.entity';
-import type { Credential } from './credential';
+import { type Credential, principalOf } from './credential';
 import { Membership } from './logins/membership.entity';
-import { sessionOver, unauthenticated, unauthorized } from './refusals';
+import { ExactLimits } from './rate-limits/exact-limits';
+import { sessionOver, tokenRefused, unauthenticated, unauthorized } from './refusals';
 import { permissionsOf, Role } from './roles';
 import { digestOf } from './secrets';
 import { Session } from './sign-in/session.entity';
@@ -25,30 +26,27 @@ export class LocalAuthenticator extends Authenticator {
   constructor(
     private readonly tokens: AccessTokens,
     private readonly dataSource: DataSource,
+    private readonly limits: ExactLimits,
   ) {
     super();
   }
 
-  authenticate({ headers }: FastifyRequest): Principal | Promise<Principal> {
+  authenticate(request: FastifyRequest): Principal | Promise<Principal> {
+    const { headers } = request;
     const { authorization } = headers;
     const credential = authorization ?? headers['x-api-key'];
     if (typeof credential !== 'string') throw unauthenticated('a Bearer token or X-Api-Key');
     const found = this.known.get(credential, () =>
       authorization ? this.personOf(authorization) : this.programOf(credential),
     );
-    return found instanceof Promise ? found.then(({ principal }) => principal) : found.principal;
+    return found instanceof Promise ? principalOf(found, request, this.limits) : found.principal;
   }
 
   private async personOf(authorization: string): Promise<Credential> {
-    const [, token] = /^Bearer ([\w.-]+)$/i.exec(authorization) ?? [];
-    const claims = token && (await this.tokens.verify(token).catch(() => undefined));
-    if (!claims)
-      throw unauthorized(
-        'invalid_token',
-        'The access token is not valid, or not any more: refresh it or sign in again.',
-      );
-
-    const { sid, sub, tid, exp } = claims;
+    const [, token = ''] = /^Bearer ([\w.-]+)$/i.exec(authorization) ?? [];
+    const { sid, sub, tid, exp } = await this.tokens.verify(token).catch((error: unknown) => {
+      throw tokenRefused(error, 'The access token is not valid, or not any more: refresh it or sign in again.');
+    });
     const found = await this.dataSource.manager
       .createQueryBuilder(Session, 'session')
       .innerJoin('session.login', 'login')

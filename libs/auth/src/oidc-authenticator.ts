@@ -4,8 +4,9 @@ import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { Authenticator, Principal } from '@app/access';
 import { Settings } from '@app/config';
 import { Remembered, TenantsService } from '@app/tenancy';
-import type { Credential } from './credential';
-import { unauthenticated, unauthorized } from './refusals';
+import { type Credential, principalOf } from './credential';
+import { ExactLimits } from './rate-limits/exact-limits';
+import { tokenRefused, unauthenticated } from './refusals';
 import { permissionsOf, ROLES } from './roles';
 
 const BELIEVED_MS = 60_000; // the provider is asked nothing meanwhile, only which tenant is meant
@@ -22,14 +23,16 @@ export class OidcAuthenticator extends Authenticator {
   constructor(
     private readonly settings: Settings,
     private readonly tenants: TenantsService,
+    private readonly limits: ExactLimits,
   ) {
     super();
   }
 
-  authenticate({ headers: { authorization } }: FastifyRequest): Principal | Promise<Principal> {
+  authenticate(request: FastifyRequest): Principal | Promise<Principal> {
+    const { authorization } = request.headers;
     if (!authorization) throw unauthenticated('a Bearer token');
     const found = this.known.get(authorization, () => this.personOf(authorization));
-    return found instanceof Promise ? found.then(({ principal }) => principal) : found.principal;
+    return found instanceof Promise ? principalOf(found, request, this.limits) : found.principal;
   }
 
   private async personOf(authorization: string): Promise<Credential> {
@@ -56,7 +59,7 @@ export class OidcAuthenticator extends Authenticator {
       return payload;
     } catch (error) {
       if (isOfTheirs(error)) throw unreachable(error);
-      throw unauthorized('invalid_token', 'The access token is not valid, or not any more.');
+      throw tokenRefused(error, 'The access token is not valid, or not any more.');
     }
   }
 }

@@ -1,4 +1,5 @@
 import { BadRequestException, ForbiddenException, UnauthorizedException } from '@nestjs/common';
+import { errors } from 'jose';
 
 export const unauthorized = (code: string, message: string): UnauthorizedException =>
   new UnauthorizedException({ code, message });
@@ -7,9 +8,18 @@ export const unauthorized = (code: string, message: string): UnauthorizedExcepti
 export const unauthenticated = (how: string): UnauthorizedException =>
   unauthorized('unauthenticated', `Sign in first: send ${how}.`);
 
+/** Refused as any other, though it was given to somebody once: nobody guesses by it. */
+export class Outdated extends UnauthorizedException {}
+
 /** Whoever makes the request was known, and is not any more. */
-export const sessionOver = (): UnauthorizedException =>
-  unauthorized('session_over', 'This session is over: sign in again.');
+export const sessionOver = (): Outdated =>
+  new Outdated({ code: 'session_over', message: 'This session is over: sign in again.' });
+
+/** The access token is not what it should be, by what `cause` says; one that has only expired was signed all right. */
+export function tokenRefused(cause: unknown, message: string): UnauthorizedException {
+  const Refusal = cause instanceof errors.JWTExpired ? Outdated : UnauthorizedException;
+  return new Refusal({ code: 'invalid_token', message });
+}
 
 /** The same for an address that is unknown. */
 export const wrongPassword = (): UnauthorizedException =>

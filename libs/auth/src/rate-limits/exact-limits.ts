@@ -4,6 +4,7 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database } from '@app/database';
+import { clientOf } from './client-of';
 import { type Left, type Limit, TooManyTries } from './limit';
 
 const WRONG_FROM_ONE_ADDRESS = { points: 10, duration: 15 * 60 }; // an account, from one address
@@ -18,6 +19,7 @@ export class ExactLimits {
   private readonly byAddress: RateLimiterPostgres;
   private readonly wrongFromOneAddress: RateLimiterPostgres;
   private readonly wrongFromStrangers: RateLimiterPostgres;
+  private readonly wrongCredentials: RateLimiterPostgres;
   private readonly mails: RateLimiterPostgres;
   private readonly invitations: RateLimiterPostgres;
 
@@ -28,7 +30,7 @@ export class ExactLimits {
       const rows = await dataSource.query<unknown[]>(text, values);
       return { rows, rowCount: rows.length };
     };
-    const limiter = (keyPrefix: string, how: { points: number; duration: number }) =>
+    const limiter = (keyPrefix: string, how: { points: number; duration: number; inMemoryBlockOnConsumed?: number }) =>
       new RateLimiterPostgres({
         ...how,
         keyPrefix,
@@ -37,9 +39,12 @@ export class ExactLimits {
         schemaName: names.platform,
         tableName: 'rate_limit',
         tableCreated: true, // by our migrations
-        clearExpiredByTimeout: false, // SharedCounts sweeps the table
+        clearExpiredByTimeout: false, // Sweeper does
       });
-    this.byAddress = limiter('auth', { points: this.auth.most, duration: this.auth.windowSeconds });
+    const byAddress = { points: this.auth.most, duration: this.auth.windowSeconds };
+    this.byAddress = limiter('auth', byAddress);
+    // Once it is used up, whoever goes on costs no statement.
+    this.wrongCredentials = limiter('credential', { ...byAddress, inMemoryBlockOnConsumed: this.auth.most });
     this.wrongFromOneAddress = limiter('wrong-here', WRONG_FROM_ONE_ADDRESS);
     this.wrongFromStrangers = limiter('wrong', WRONG_FROM_STRANGERS);
     this.mails = limiter('mail', MAILS);
@@ -48,7 +53,7 @@ export class ExactLimits {
 
   /** Counts a request to `/auth` from an address. */
   async request(ip: string): Promise<Left> {
-    const { consumedPoints, msBeforeNext } = await consume(this.byAddress, ip);
+    const { consumedPoints, msBeforeNext } = await consume(this.byAddress, clientOf(ip));
     return { points: this.auth.most - consumedPoints, ms: msBeforeNext };
   }
 
@@ -58,8 +63,16 @@ export class ExactLimits {
    * from, so nobody can lock its owner out.
    */
   async tryPassword(account: string, ip: string, isStranger: boolean): Promise<void> {
-    await mustHaveRoom(this.wrongFromOneAddress, `${digest(account)} ${ip}`);
+    await mustHaveRoom(this.wrongFromOneAddress, `${digest(account)} ${clientOf(ip)}`);
     if (isStranger) await mustHaveRoom(this.wrongFromStrangers, digest(account));
+  }
+
+  /**
+   * Counts an access token or API key that is of nobody. Throws 429 when an address sends too many; those that are somebody's
+   * are let in from there all the same.
+   */
+  failCredential(ip: string): Promise<void> {
+    return mustHaveRoom(this.wrongCredentials, clientOf(ip));
   }
 
   /** Counts a mail of some kind that somebody else has sent to an address; false when it had enough of them. */
@@ -74,7 +87,7 @@ export class ExactLimits {
 
   /** Takes back what a password that was right has been counted as. */
   async wasRight(account: string, ip: string, isStranger: boolean): Promise<void> {
-    await this.wrongFromOneAddress.delete(`${digest(account)} ${ip}`);
+    await this.wrongFromOneAddress.delete(`${digest(account)} ${clientOf(ip)}`);
     if (isStranger) await this.wrongFromStrangers.reward(digest(account), 1);
   }
 }
@@ -90,8 +103,9 @@ const hasRoom = async (limiter: RateLimiterPostgres, key: string): Promise<boole
   (await consume(limiter, key)).consumedPoints <= limiter.points;
 
 async function mustHaveRoom(limiter: RateLimiterPostgres, key: string): Promise<void> {
-  const { consumedPoints, msBeforeNext } = await consume(limiter, key);
-  if (consumedPoints > limiter.points) throw new TooManyTries(Math.ceil(msBeforeNext / 1_000));
+  await limiter.consume(key).catch((refusal: unknown) => {
+    throw refusal instanceof RateLimiterRes ? new TooManyTries(Math.ceil(refusal.msBeforeNext / 1_000)) : refusal;
+  });
 }
 
 /** An address is somebody's data, and the table does not need it. */

@@ -1,9 +1,10 @@
 import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, EntityManager, IsNull, LessThan, MoreThan, Repository } from 'typeorm';
+import { DataSource, EntityManager, IsNull, MoreThan, Repository } from 'typeorm';
 import { ACCESS_SECONDS, AccessTokens } from '../access-tokens';
 import { Login } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
+import { clientOf } from '../rate-limits/client-of';
 import { sessionOver } from '../refusals';
 import { DAY, digestOf, inTime, newSalt, newSecret, successorOf } from '../secrets';
 import { RefreshToken } from './refresh-token.entity';
@@ -43,7 +44,6 @@ export class SessionsService {
       const unchanged = { id: login.id, passwordHash: login.passwordHash ?? IsNull() };
       const { affected } = await manager.update(Login, unchanged, { lastTenantId: membership?.tenantId ?? null });
       if (!affected) throw sessionOver(); // it has another password by now
-      await manager.delete(Session, { loginId: login.id, expiresAt: LessThan(new Date()) });
       const session = await manager.save(
         manager.create(Session, {
           loginId: login.id,
@@ -88,9 +88,15 @@ export class SessionsService {
     throw sessionOver();
   }
 
-  /** Whether a login has signed in from the device's address before. */
-  knows(loginId: string, { ip }: Device): Promise<boolean> {
-    return this.sessions.existsBy({ loginId, ip });
+  /** Whether a login has signed in from the device's address before, as limits count addresses. */
+  async knows(loginId: string, { ip }: Device): Promise<boolean> {
+    const known = await this.sessions
+      .createQueryBuilder('session')
+      .select('session.ip', 'ip')
+      .distinct()
+      .where({ loginId })
+      .getRawMany<{ ip: string | null }>();
+    return known.some((session) => clientOf(session.ip ?? '') === clientOf(ip));
   }
 
   /** The sessions of a login that have not ended, the latest first. */
