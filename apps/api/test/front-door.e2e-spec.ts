@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { startApi, TestApi } from '@app/testing';
 import { anEmail, PASSWORD } from './people';
 
@@ -30,15 +31,56 @@ describe('GET /', () => {
     const { text } = await api.anonymous.get('/').expect(200);
     expect(text).toContain(email);
     expect(text).not.toContain('<script>');
-    const [, path] = /href="http:\/\/[^/"]+(\/account)#verify=[\w-]{43}"/.exec(text)!;
+    const [, path] = /href="http:\/\/[^/"]+(\/account)#verify=[\w-]{43}&#38;email=[^"@]+%40example\.com"/.exec(text)!;
     const page = await api.anonymous.get(path).expect(200);
     const [, script] = /<script src="([^"]+)">/.exec(page.text)!;
-    const { text: code, headers } = await api.anonymous.get(script).expect(200);
+    const { headers } = await api.anonymous.get(script).expect(200);
     expect(headers['content-type']).toMatch(/^text\/javascript/);
-    for (const [, act] of code.matchAll(/path: '([^']+)'/g)) {
+    const acts = [...page.text.matchAll(/data-path="([^"]+)"/g)].map(([, act]) => act);
+    expect(acts).toHaveLength(3);
+    for (const act of acts) {
       const { status } = await api.anonymous.post(`/api/v1/auth/${act}`).send({ token: 'x', password: PASSWORD });
       expect([400, 422]).toContain(status); // there, and not content with that
     }
+  });
+
+  it.each([
+    ['verify', 'Confirm your e-mail address', ['email: username']],
+    ['reset', 'Choose a new password', ['email: username', 'password: new-password']],
+    ['accept', 'Accept the invitation', ['email: username', 'password: current-password']],
+  ])('has a form for #%s that browsers and password managers understand', async (act, heading, expected) => {
+    const { text } = await api.anonymous.get('/account').expect(200);
+    const [, form] = new RegExp(`<form id="${act}"[^>]* hidden>(.*?)</form>`, 's').exec(text)!;
+    expect(form).toContain(`<h1>${heading}</h1>`);
+    const labelled = [...form.matchAll(/<label>[^<]+<br>\s*<input type="(\w+)" name="\1" autocomplete="([\w-]+)"/g)];
+    expect(labelled.map(([, name, autocomplete]) => `${name}: ${autocomplete}`)).toEqual(expected);
+    expect(form.match(/<input/g)).toHaveLength(expected.length);
+    if (form.includes('type="password"')) expect(form).toMatch(/minlength="10" maxlength="200" required>/);
+  });
+
+  it('shows the form that a link is about, with its address, and sends what it asks for', async () => {
+    const { text: script } = await api.anonymous.get('/account/script.js').expect(200);
+    const [status, sent] = [{ textContent: '' }, [] as unknown[]];
+    let submit: (event: object) => Promise<void>;
+    const form = (id: string, path: string) => ({
+      id,
+      hidden: true,
+      dataset: { path, done: 'Done.' },
+      elements: { email: { value: '' }, password: { value: PASSWORD } },
+      addEventListener: (_type: string, listener: typeof submit) => (submit = listener),
+    });
+    const forms = [form('verify', 'verify'), form('reset', 'password/reset')];
+    runInNewContext(script, {
+      URLSearchParams,
+      location: { hash: '#reset=abc-_&email=ada%2Bbooks%40example.com' },
+      document: { forms, querySelector: () => status },
+      fetch: (url: string, { body }: { body: string }) => sent.push([url, JSON.parse(body)]) && { ok: true },
+    });
+    expect(forms.map(({ hidden }) => hidden)).toEqual([true, false]);
+    expect(forms[1].elements.email.value).toBe('ada+books@example.com');
+    await submit!({ preventDefault: () => undefined });
+    expect(sent).toEqual([['/api/v1/auth/password/reset', { token: 'abc-_', password: PASSWORD }]]);
+    expect(status.textContent).toBe('Done.');
   });
 
   it('is alive and ready', async () => {

@@ -20,9 +20,12 @@ export const mailTo = ({ app }: TestApi, email: string): Mail | undefined =>
   app.get(Mailer, { strict: false }).captured.find(({ to }) => to === email);
 
 /** The token in the link of the newest mail to an address. */
-export function tokenTo(api: TestApi, email: string): string {
-  const [, token] = /\/account#\w+=([\w-]{43})$/m.exec(mailTo(api, email)?.text ?? '') ?? [];
-  if (!token) throw new Error(`No link was mailed to ${email}.`);
+export const tokenTo = (api: TestApi, email: string): string => tokenIn(mailTo(api, email)?.text ?? '');
+
+/** The token in the link that stands in a text. */
+export function tokenIn(text: string): string {
+  const [, token] = /\/account#\w+=([\w-]{43})&email=\S+$/m.exec(text) ?? [];
+  if (!token) throw new Error(`There is no link in this: ${text}`);
   return token;
 }
 

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '@app/config';
+import { accountLink } from './account-link';
 import { Mailer } from './mailer';
 
-/** Every letter this application writes. A link carries its token behind the #, which no server gets to log. */
+/** Every letter this application writes. */
 @Injectable()
 export class Letters {
   constructor(
@@ -14,7 +15,7 @@ export class Letters {
     this.mailer.send({
       to,
       subject: 'Confirm your e-mail address',
-      text: `Somebody, we hope you, signed up as ${to} to start “${title}”. To confirm it, follow this link within a day:\n\n${this.link('verify', token)}\n\nIf it was not you, do nothing.\n`,
+      text: `Somebody, we hope you, signed up as ${to} to start “${title}”. To confirm it, follow this link within a day:\n\n${accountLink(this.settings, 'verify', to, token)}\n\nIf it was not you, do nothing.\n`,
     });
   }
 
@@ -30,7 +31,7 @@ export class Letters {
     this.mailer.send({
       to,
       subject: 'Choose a new password',
-      text: `Somebody, we hope you, asked for a new password. To choose one, follow this link within an hour:\n\n${this.link('reset', token)}\n\nIf it was not you, do nothing: your password has not changed.\n`,
+      text: `Somebody, we hope you, asked for a new password. To choose one, follow this link within an hour:\n\n${accountLink(this.settings, 'reset', to, token)}\n\nIf it was not you, do nothing: your password has not changed.\n`,
     });
   }
 
@@ -38,11 +39,7 @@ export class Letters {
     this.mailer.send({
       to,
       subject: `You are invited to “${title}”`,
-      text: `To join “${title}”, follow this link within a week:\n\n${this.link('accept', token)}\n`,
+      text: `To join “${title}”, follow this link within a week:\n\n${accountLink(this.settings, 'accept', to, token)}\n`,
     });
-  }
-
-  private link(act: string, token: string): string {
-    return `${this.settings.baseUrl}/account#${act}=${token}`;
   }
 }
