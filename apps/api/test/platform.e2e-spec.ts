@@ -3,7 +3,7 @@ import { makeAdministrator } from '@app/auth';
 import { Settings } from '@app/config';
 import { DATABASE, Database, withAdmin } from '@app/database';
 import { signIn, startApi, TestApi } from '@app/testing';
-import { anEmail, aPerson, becomes, PASSWORD, Person, tokenTo } from './people';
+import { anEmail, aPerson, becomes, PASSWORD, Person, tokenIn, tokenTo } from './people';
 import { expectProblem } from './problems';
 
 const TENANTS = '/api/v1/platform/tenants';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   const login = { email: anEmail(), password: PASSWORD };
   const database = api.app.get<Database>(DATABASE, { strict: false });
   const link = await makeAdministrator(database, api.app.get(Settings, { strict: false }), login.email);
-  const reset = { token: link.split('=')[1], password: login.password };
+  const reset = { token: tokenIn(link), password: login.password };
   await api.anonymous.post('/api/v1/auth/password/reset').send(reset).expect(204);
   admin = supertest.agent(api.url).set('Authorization', await signIn(api.url, login));
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { withAdmin } from '@app/database';
 import { startApi, TestApi } from '@app/testing';
 import { aMember, anEmail, aPerson, becomes, mailTo, PASSWORD, Person, tokenTo } from './people';
@@ -16,6 +17,7 @@ const signUp = (values: object = {}) =>
   api.anonymous.post(`${AUTH}/sign-up`).send({ email: anEmail(), password: PASSWORD, tenantName: 'Acme', ...values });
 const verify = (token: string) => api.anonymous.post(`${AUTH}/verify`).send({ token });
 const signIn = (email: string, password = PASSWORD) => api.anonymous.post(`${AUTH}/sign-in`).send({ email, password });
+const statuses = (answers: { status: number }[]) => answers.map(({ status }) => status).sort();
 const sql = async (text: string) =>
   (await withAdmin(api.adminUrl, (client) => client.query(text.replaceAll('P_', `${api.prefix}platform.`)))).rows;
 
@@ -164,6 +166,12 @@ describe('members', () => {
     return body.items.find(({ email }: Person) => email === person.email).id as string;
   };
   const book = () => ({ identifier: anEmail(), name: 'N', author: 'A' });
+  const ownersOf = async (tenantId: string): Promise<number> =>
+    (await sql(`SELECT FROM P_membership WHERE tenant_id = '${tenantId}' AND role = 'owner'`)).length;
+  const untilSomebodyWaits = async (): Promise<void> => {
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${api.prefix}platform"."login"%'`;
+    while (!(await sql(waiting)).length);
+  };
 
   it('are who the owner has invited, each as what they were invited', async () => {
     const editor = await aMember(api, owner, 'editor');
@@ -249,7 +257,113 @@ describe('members', () => {
     const second = await aMember(api, first, 'owner');
     const leave = ({ http }: Person) => http.delete(`${AUTH}/me`).send({ password: PASSWORD });
     const answers = await Promise.all([leave(first), leave(second)]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
+    expect(statuses(answers)).toEqual([204, 409]);
+  });
+
+  it('are never without an owner when one leaves while another becomes something else', async () => {
+    for (let round = 0; round < 4; round++) {
+      const first = await aPerson(api, 'Pair');
+      const second = await aMember(api, first, 'owner');
+      const { items } = (await first.http.get('/api/v1/members').expect(200)).body;
+      const { id } = items.find(({ email }: Person) => email === first.email);
+      const answers = await Promise.all([
+        second.http.delete(`${AUTH}/me`).send({ password: PASSWORD }),
+        first.http.patch(`/api/v1/members/${id}`).send({ role: 'viewer' }),
+      ]);
+      expect(statuses(answers)).toEqual([204, 409]);
+      expect(await ownersOf(first.tenantId)).toBe(1);
+    }
+  });
+
+  it('are never without an owner when one is made the only owner while leaving', async () => {
+    const first = await aPerson(api, 'Heir');
+    const heir = await aMember(api, first, 'editor');
+    const { items } = (await first.http.get('/api/v1/members').expect(200)).body;
+    const [firstId, heirId] = [first, heir].map(({ email }) => items.find((item: Person) => item.email === email).id);
+    const role = (id: string, role: string) => first.http.patch(`/api/v1/members/${id}`).send({ role });
+    const left = await withAdmin(api.adminUrl, async (client) => {
+      await client.query('BEGIN');
+      await client.query(`SELECT FROM ${api.prefix}platform.login WHERE email = $1 FOR UPDATE`, [heir.email]);
+      const leaving = Promise.resolve(heir.http.delete(`${AUTH}/me`).send({ password: PASSWORD }));
+      await untilSomebodyWaits();
+      await role(heirId, 'owner').expect(204);
+      await role(firstId, 'viewer').expect(204);
+      await client.query('COMMIT');
+      return leaving;
+    });
+    expectProblem(left, 409, 'last_owner');
+    expect(await ownersOf(first.tenantId)).toBe(1);
+  });
+
+  it('leave once when they ask twice at the same time', async () => {
+    const owner = await aPerson(api, 'Twice');
+    const member = await aMember(api, owner, 'owner');
+    const leave = () => member.http.delete(`${AUTH}/me`).send({ password: PASSWORD });
+    for (const { status } of await Promise.all([leave(), leave(), leave()])) expect([204, 401]).toContain(status);
+    expect(await ownersOf(owner.tenantId)).toBe(1);
+  });
+
+  it('are listed while they are only invited, until they join or the owner takes the invitation back', async () => {
+    const open = async () => (await owner.http.get('/api/v1/invitations').expect(200)).body.items;
+    const of = async (email: string) => (await open()).find((item: { email: string }) => item.email === email);
+    const [comes, isTakenBack, isLate] = [anEmail(), anEmail(), anEmail()];
+    for (const email of [comes, isTakenBack, isLate])
+      await owner.http.post('/api/v1/members').send({ email, role: 'editor' }).expect(202);
+    const accept = (email: string) =>
+      api.anonymous.post(`${AUTH}/invitations/accept`).send({ token: tokenTo(api, email), password: PASSWORD });
+    const times = { createdAt: expect.any(String), expiresAt: expect.any(String) };
+    const { id, ...shown } = await of(isTakenBack);
+    expect(shown).toEqual({ email: isTakenBack, role: 'editor', ...times });
+
+    await accept(comes).expect(204);
+    expect(await of(comes)).toBeUndefined();
+    await sql(`UPDATE P_invitation SET expires_at = now() - interval '1 s' WHERE email = '${isLate}'`);
+    expect(await of(isLate)).toBeUndefined();
+    await owner.http.delete(`/api/v1/invitations/${id}`).expect(204);
+    expectProblem(await owner.http.delete(`/api/v1/invitations/${id}`), 404, 'not_found');
+    expectProblem(await accept(isTakenBack), 400, 'invalid_token');
+  });
+
+  it.each(['editor', 'viewer'] as const)('see and take back no invitation as an %s', async (role) => {
+    const { http } = await aMember(api, owner, role);
+    expectProblem(await http.get('/api/v1/invitations'), 403, 'forbidden');
+    expectProblem(await http.delete(`/api/v1/invitations/${randomUUID()}`), 403, 'forbidden');
+  });
+
+  it('see and take back no invitation to another tenant', async () => {
+    const [email, other] = [anEmail(), await aPerson(api, 'Nosy')];
+    await owner.http.post('/api/v1/members').send({ email, role: 'viewer' }).expect(202);
+    const [{ id }] = (await owner.http.get('/api/v1/invitations').expect(200)).body.items.slice(-1);
+    expect((await other.http.get('/api/v1/invitations').expect(200)).body.items).toEqual([]);
+    expectProblem(await other.http.delete(`/api/v1/invitations/${id}`), 404, 'not_found');
+    await owner.http.delete(`/api/v1/invitations/${id}`).expect(204);
+  });
+
+  it('are invited once when they are invited many times at the same moment', async () => {
+    const email = anEmail();
+    const invite = () => owner.http.post('/api/v1/members').send({ email, role: 'viewer' });
+    expect(statuses(await Promise.all([invite(), invite(), invite(), invite()]))).toEqual([202, 202, 202, 202]);
+    expect(await sql(`SELECT FROM P_invitation WHERE email = '${email}'`)).toHaveLength(1);
+  });
+
+  it.each([
+    ['one password', [PASSWORD, PASSWORD], [204, 204]],
+    ['two passwords', [PASSWORD, 'another horse battery'], [204, 401]],
+  ])('join two tenants at the same moment with %s, and have one login', async (_what, passwords, expected) => {
+    for (let round = 0; round < 4; round++) {
+      const [email, tokens] = [anEmail(), [] as string[]];
+      for (const { http } of [owner, await aPerson(api, 'Elsewhere')]) {
+        await http.post('/api/v1/members').send({ email, role: 'viewer' }).expect(202);
+        tokens.push(tokenTo(api, email));
+      }
+      const answers = await Promise.all(
+        tokens.map((token, n) =>
+          api.anonymous.post(`${AUTH}/invitations/accept`).send({ token, password: passwords[n] }),
+        ),
+      );
+      expect(statuses(answers)).toEqual(expected);
+      expect(await sql(`SELECT FROM P_login WHERE email = '${email}'`)).toHaveLength(1);
+    }
   });
 });
 

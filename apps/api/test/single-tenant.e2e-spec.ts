@@ -3,7 +3,7 @@ import { DEMO_LOGIN, makeAdministrator } from '@app/auth';
 import { Settings } from '@app/config';
 import { DATABASE, Database, withAdmin } from '@app/database';
 import { signIn, startApi, TestApi } from '@app/testing';
-import { aMember, anEmail, becomes, PASSWORD, Person } from './people';
+import { aMember, anEmail, becomes, PASSWORD, Person, tokenIn } from './people';
 import { expectProblem } from './problems';
 
 const BOOKS = '/api/v1/books';
@@ -55,7 +55,7 @@ describe('TENANCY=single', () => {
     const login = { email: anEmail(), password: PASSWORD };
     const database = api.app.get<Database>(DATABASE, { strict: false });
     const link = await makeAdministrator(database, api.app.get(Settings, { strict: false }), login.email);
-    const reset = { token: link.split('=')[1], password: login.password };
+    const reset = { token: tokenIn(link), password: login.password };
     await api.anonymous.post('/api/v1/auth/password/reset').send(reset).expect(204);
     const admin = supertest.agent(api.url).set('Authorization', await signIn(api.url, login));
     await admin.get('/api/v1/members').expect(200);

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Database } from '@app/database';
+import { Database, withAdmin } from '@app/database';
 import { makeDatabase, openTestDatabase, ScratchDatabase, signIn, startApi, testSettings } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 import { CLI, runProgram } from './run-program';
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 // What is newest: added to here with every migration.
-const PLATFORM = ['CreateTenant', 'CreateKey', 'AddTenantTitle', 'CreateLogin', 'CreateRateLimit'];
+const PLATFORM = ['CreateTenant', 'CreateKey', 'AddTenantTitle', 'CreateLogin', 'CreateRateLimit', 'IndexExpiry'];
 const TENANT = [
   'CreateBook',
   'CreateCritic',
@@ -130,11 +130,11 @@ describe('the TypeORM command line', () => {
   });
 });
 
-describe('admins create', () => {
-  it('makes an administrator of the platform, whose password is chosen by a link', async () => {
+describe('admins', () => {
+  it('create makes an administrator of the platform, whose password is chosen by a link', async () => {
     const { code, said } = await cli('admins', 'create', 'Root@Example.com');
     expect(code).toBe(0);
-    const [, token] = /\/account#reset=([\w-]{43})$/m.exec(said)!;
+    const [, token] = /\/account#reset=([\w-]{43})&email=root%40example\.com$/m.exec(said)!;
     const api = await startApi({ DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix });
     try {
       const login = { email: 'root@example.com', password: 'correct horse battery' };
@@ -150,11 +150,33 @@ describe('admins create', () => {
     }
   });
 
-  it('says what to type', async () => {
-    for (const args of [[], ['create'], ['create', 'nobody'], ['remove', 'root@example.com']])
+  it('remove makes of an administrator a login like any other, which stays', async () => {
+    await cli('admins', 'create', 'former@example.com');
+    const isAdmin = () =>
+      withAdmin(database.url, async (client) => {
+        const table = `${database.prefix}platform.login`;
+        const { rows } = await client.query(
+          `SELECT is_platform_admin FROM ${table} WHERE email = 'former@example.com'`,
+        );
+        return rows;
+      });
+    expect(await isAdmin()).toEqual([{ is_platform_admin: true }]);
+    expect(await cli('admins', 'remove', 'Former@Example.com')).toMatchObject({
+      code: 0,
+      said: expect.stringContaining('Former@Example.com administers the platform no more.'),
+    });
+    expect(await isAdmin()).toEqual([{ is_platform_admin: false }]);
+    expect(await cli('admins', 'remove', 'former@example.com')).toMatchObject({
+      code: 1,
+      said: 'former@example.com does not administer the platform.\n',
+    });
+  });
+
+  it('say what to type', async () => {
+    for (const args of [[], ['create'], ['create', 'nobody'], ['remove'], ['toString', 'root@example.com']])
       expect(await cli('admins', ...args)).toMatchObject({
         code: 1,
-        said: 'Type npm run cli -- admins create EMAIL.\n',
+        said: 'Type npm run cli -- admins create EMAIL, or admins remove EMAIL.\n',
       });
   });
 });

@@ -2,6 +2,7 @@ import { Settings } from '@app/config';
 import { Database, newId, withAdmin } from '@app/database';
 import { provisionTenant, SINGLE_TENANT } from '@app/tenancy';
 import { normalized } from './logins/login.entity';
+import { accountLink } from './mail/account-link';
 import { digestOf, HOUR, inTime, newSecret } from './secrets';
 
 /**
@@ -33,5 +34,18 @@ export async function makeAdministrator(database: Database, settings: Settings, 
       inTime(HOUR),
     ]);
   });
-  return `${settings.baseUrl}/account#reset=${token}`;
+  return accountLink(settings, 'reset', normalized(email), token);
+}
+
+/** Makes the login of `email` a login like any other, within five seconds in every process. Throws when it was no administrator. */
+export async function dismissAdministrator(database: Database, email: string): Promise<void> {
+  const { rowCount } = await withAdmin(database.adminUrl, (client) =>
+    client.query(
+      `UPDATE ${client.escapeIdentifier(database.names.platform)}.login
+          SET is_platform_admin = false, updated_at = now(), version = version + 1
+        WHERE email = $1 AND is_platform_admin`,
+      [normalized(email)],
+    ),
+  );
+  if (!rowCount) throw new Error(`${email} does not administer the platform.`);
 }

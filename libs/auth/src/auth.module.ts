@@ -19,6 +19,7 @@ import { Invitation } from './members/invitation.entity';
 import { InvitationsController } from './members/invitations.controller';
 import { MembersController } from './members/members.controller';
 import { MembersService } from './members/members.service';
+import { OpenInvitationsController } from './members/open-invitations.controller';
 import { PasswordReset } from './passwords/password-reset.entity';
 import { Passwords } from './passwords/passwords';
 import { PasswordsController } from './passwords/passwords.controller';
@@ -33,9 +34,10 @@ import { SignInService } from './sign-in/sign-in.service';
 import { SignUp } from './sign-up/sign-up.entity';
 import { SignUpController } from './sign-up/sign-up.controller';
 import { SignUpService } from './sign-up/sign-up.service';
+import { Sweeper } from './sweeper';
 
 const ENTITIES = [Login, Membership, Session, RefreshToken, SignUp, PasswordReset, Invitation, ApiKey];
-const SERVICES = [Letters, Mailer, MembersService, Passwords];
+const SERVICES = [Letters, Mailer, MembersService, Passwords, Sweeper];
 
 /** Logins, and all that lets them in; with AUTH_MODE=oidc, what an OpenID provider says of its own. */
 @Global()
@@ -55,6 +57,7 @@ export class AuthModule {
         MeController,
         MembersController,
         InvitationsController,
+        OpenInvitationsController,
         ApiKeysController,
         PublicKeysController,
       ],

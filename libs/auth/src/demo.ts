@@ -1,8 +1,9 @@
 import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
-import { DATABASE, type Database, newId } from '@app/database';
+import { DATABASE, type Database } from '@app/database';
 import { DEMO_TENANT, provisionTenant, SINGLE_TENANT, Tenant } from '@app/tenancy';
+import { insertUnlessThere } from './insert-unless-there';
 import { Login } from './logins/login.entity';
 import { Membership } from './logins/membership.entity';
 import { Passwords } from './passwords/passwords';
@@ -35,17 +36,9 @@ export class Demo implements OnModuleInit {
     const passwordHash = await this.passwords.hash(password);
     // Others may start at the same time: whoever comes second finds both.
     await manager.transaction(async (manager) => {
-      const insert = (Entity: typeof Login | typeof Membership, values: object) =>
-        manager
-          .createQueryBuilder()
-          .insert()
-          .into(Entity)
-          .values({ id: newId(), ...values })
-          .orIgnore()
-          .execute();
-      await insert(Login, { email, passwordHash });
+      await insertUnlessThere(manager, Login, { email, passwordHash });
       const { id: loginId } = await manager.findOneByOrFail(Login, { email });
-      await insert(Membership, { loginId, tenantId: tenant.id, role: 'owner' });
+      await insertUnlessThere(manager, Membership, { loginId, tenantId: tenant.id, role: 'owner' });
     });
   }
 }

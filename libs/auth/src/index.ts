@@ -6,4 +6,5 @@ export { MembersService } from './members/members.service';
 export { Mailer, type Mail } from './mail/mailer';
 export { Passwords } from './passwords/passwords';
 export { TooManyTries } from './rate-limits/limit';
+export { Sweeper } from './sweeper';
 export { ADMINISTER, type Role } from './roles';

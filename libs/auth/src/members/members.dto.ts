@@ -50,3 +50,26 @@ export class MembersDto {
   @ApiProperty({ type: [MemberDto] })
   items: MemberDto[];
 }
+
+/** An invitation that nobody has taken yet. */
+export class OpenInvitationDto {
+  @ApiProperty({ format: 'uuid', example: '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' })
+  id: string;
+
+  /** @example grace@example.com */
+  email: string;
+
+  @ApiProperty({ enum: ROLES, example: 'editor' })
+  role: Role;
+
+  /** @example '2030-01-01T00:00:00.000Z' */
+  createdAt: Date;
+
+  /** @example '2030-01-08T00:00:00.000Z' */
+  expiresAt: Date;
+}
+
+export class OpenInvitationsDto {
+  @ApiProperty({ type: [OpenInvitationDto] })
+  items: OpenInvitationDto[];
+}

@@ -1,9 +1,10 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
+import { DataSource, EntityManager, In, MoreThan, Not } from 'typeorm';
 import { Settings } from '@app/config';
 import { newId } from '@app/database';
 import { Tenant, TenantsService } from '@app/tenancy';
 import { ApiKey } from '../api-keys/api-key.entity';
+import { insertUnlessThere } from '../insert-unless-there';
 import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
@@ -63,6 +64,22 @@ export class MembersService {
     this.letters.invite(email, title, token);
   }
 
+  /** The invitations to a tenant that can still be taken, the oldest first. */
+  async listInvited(tenantId: string): Promise<Invitation[]> {
+    await this.tenants.scopeOf(tenantId);
+    return this.dataSource.manager.find(Invitation, {
+      where: { tenantId, expiresAt: MoreThan(new Date()) },
+      order: { createdAt: 'ASC' },
+    });
+  }
+
+  /** Takes an invitation back: its link works no more. Throws 404 when the tenant has no such invitation. */
+  async uninvite(tenantId: string, id: string): Promise<void> {
+    await this.tenants.scopeOf(tenantId);
+    const { affected } = await this.dataSource.manager.delete(Invitation, { id, tenantId });
+    if (!affected) throw new NotFoundException({ code: 'not_found', message: `There is no invitation ${id}.` });
+  }
+
   /**
    * Makes whoever has the token of an invitation a member. An address without a login gets one, with `password`; one that
    * has a login must know its password, for the mailbox alone is not the login.
@@ -78,11 +95,8 @@ export class MembersService {
       });
       if (!invitation || invitation.expiresAt < new Date()) throw invalidToken();
       const { email, tenantId, role } = invitation;
-      let login = await manager.findOneBy(Login, { email });
-      if (login && !(await this.passwords.matches(password, login.passwordHash))) throw wrongPassword();
-      if (!login && this.settings.signUpMode === 'closed') throw signUpClosed();
-      login ??= await manager.save(manager.create(Login, { email, passwordHash }));
-      await manager.save(manager.create(Membership, { loginId: login.id, tenantId, role }));
+      const login = await this.loginOf(email, password, passwordHash, manager);
+      await insertUnlessThere(manager, Membership, { loginId: login.id, tenantId, role });
       await manager.delete(Invitation, invitation.id);
     });
   }
@@ -106,11 +120,23 @@ export class MembersService {
   /** Removes a login with all that is its own. Throws 409 where it is the last owner of a tenant. */
   async removeLogin(loginId: string): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
-      for (const { tenantId } of await manager.findBy(Membership, { loginId, role: 'owner' })) {
-        await refuseLastOwner(manager, tenantId, loginId);
-      }
+      // Locked, it cannot become a member of one more tenant meanwhile.
+      await manager.findOne(Login, { where: { id: loginId }, lock: { mode: 'pessimistic_write' } });
+      const tenantIds = (await manager.findBy(Membership, { loginId })).map(({ tenantId }) => tenantId);
+      await holdOwners(manager, tenantIds);
+      for (const tenantId of tenantIds) await refuseLastOwner(manager, tenantId, loginId);
       await manager.delete(Login, loginId);
     });
+  }
+
+  /** The login of an address: the one it has, if `password` is its own, else a new one with it. */
+  private async loginOf(email: string, password: string, passwordHash: string, manager: EntityManager): Promise<Login> {
+    const id = newId();
+    if (this.settings.signUpMode !== 'closed') await insertUnlessThere(manager, Login, { id, email, passwordHash });
+    const login = await manager.findOneBy(Login, { email });
+    if (!login) throw signUpClosed();
+    if (login.id !== id && !(await this.passwords.matches(password, login.passwordHash))) throw wrongPassword();
+    return login;
   }
 
   private async change(
@@ -120,6 +146,7 @@ export class MembersService {
     work: (manager: EntityManager, member: Membership) => Promise<unknown>,
   ): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
+      await holdOwners(manager, [tenantId]);
       const member = await manager.findOneBy(Membership, { id, tenantId });
       if (!member) throw new NotFoundException({ code: 'not_found', message: `There is no member ${id}.` });
       if (!staysOwner) await refuseLastOwner(manager, tenantId, member.loginId);
@@ -128,14 +155,21 @@ export class MembersService {
   }
 }
 
-/** Throws 409 when `loginId` is the only owner of a tenant; two who leave at the same time wait for each other. */
-async function refuseLastOwner(manager: EntityManager, tenantId: string, loginId: string): Promise<void> {
-  const owners = await manager.find(Membership, {
-    where: { tenantId, role: 'owner' },
-    lock: { mode: 'pessimistic_write' },
-    order: { id: 'ASC' },
+/** Keeps who owns these tenants as it is until the transaction ends: whoever else wants to change it waits. */
+async function holdOwners(manager: EntityManager, tenantIds: string[]): Promise<void> {
+  await manager.find(Tenant, {
+    select: { id: true },
+    where: { id: In(tenantIds) },
+    lock: { mode: 'for_no_key_update' }, // which lets others refer to the tenant
+    order: { id: 'ASC' }, // as everybody does, so that no two wait for each other
   });
-  if (owners.length > 1 || owners[0]?.loginId !== loginId) return;
+}
+
+/** Throws 409 when `loginId` is the only owner of a tenant, whose owners are held. */
+async function refuseLastOwner(manager: EntityManager, tenantId: string, loginId: string): Promise<void> {
+  const owners = { tenantId, role: 'owner' as const };
+  if (!(await manager.existsBy(Membership, { ...owners, loginId }))) return;
+  if (await manager.existsBy(Membership, { ...owners, loginId: Not(loginId) })) return;
   throw new ConflictException({
     code: 'last_owner',
     message: 'A tenant must have an owner: make someone else an owner first.',

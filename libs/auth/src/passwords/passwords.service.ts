@@ -1,5 +1,5 @@
 import { ForbiddenException, Injectable } from '@nestjs/common';
-import { DataSource, EntityManager, IsNull, LessThan, Not } from 'typeorm';
+import { DataSource, EntityManager, IsNull, Not } from 'typeorm';
 import type { Principal } from '@app/access';
 import { Login, normalized } from '../logins/login.entity';
 import { Letters } from '../mail/letters';
@@ -25,7 +25,6 @@ export class PasswordsService {
     const email = normalized(address);
     const token = newSecret();
     const { manager } = this.dataSource;
-    await manager.delete(PasswordReset, { expiresAt: LessThan(new Date()) });
     await manager.insert(PasswordReset, { tokenHash: digestOf(token), email, expiresAt: inTime(HOUR) });
     const [may, isKnown] = [await this.limits.mayMail('reset', email), await manager.existsBy(Login, { email })];
     if (may && isKnown) this.letters.resetPassword(email, token);

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import pLimit from 'p-limit';
-import { DataSource, EntityManager, LessThan } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import { Settings } from '@app/config';
-import { DATABASE, type Database, newId } from '@app/database';
+import { DATABASE, type Database } from '@app/database';
 import { provisionTenant, Tenant, TenantsService } from '@app/tenancy';
+import { insertUnlessThere } from '../insert-unless-there';
 import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
@@ -37,7 +38,6 @@ export class SignUpService {
     const token = newSecret();
     const passwordHash = await this.passwords.hash(password);
     const { manager } = this.dataSource;
-    await manager.delete(SignUp, { expiresAt: LessThan(new Date()) });
     await manager.save(
       manager.create(SignUp, { email, passwordHash, tenantTitle, tokenHash: digestOf(token), expiresAt: inTime(DAY) }),
     );
@@ -75,8 +75,7 @@ export class SignUpService {
 
   /** The login of an address that is proven now; one that was made meanwhile keeps its password. */
   private async loginOf({ email, passwordHash }: SignUp, manager: EntityManager): Promise<Login> {
-    const values = { id: newId(), email, passwordHash };
-    await manager.createQueryBuilder().insert().into(Login).values(values).orIgnore().execute();
+    await insertUnlessThere(manager, Login, { email, passwordHash });
     return manager.findOneByOrFail(Login, { email });
   }
 }

@@ -2,7 +2,7 @@
 
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type TDataShape, urlSearchParamsBodySerializer } from './client';
 import { client } from './client.gen';
-import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, MigrationsReadData, MigrationsReadErrors, MigrationsReadResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses, TenantsCreateData, TenantsCreateErrors, TenantsCreateResponses, TenantsExportData, TenantsExportErrors, TenantsExportResponses, TenantsMigrateData, TenantsMigrateErrors, TenantsMigrateResponses, TenantsReadOneData, TenantsReadOneErrors, TenantsReadOneResponses, TenantsReadPageData, TenantsReadPageErrors, TenantsReadPageResponses, TenantsRemoveData, TenantsRemoveErrors, TenantsRemoveResponses, TenantsUpdateData, TenantsUpdateErrors, TenantsUpdateResponses } from './types.gen';
+import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, MigrationsReadData, MigrationsReadErrors, MigrationsReadResponses, OpenInvitationsReadData, OpenInvitationsReadErrors, OpenInvitationsReadResponses, OpenInvitationsRemoveData, OpenInvitationsRemoveErrors, OpenInvitationsRemoveResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses, TenantsCreateData, TenantsCreateErrors, TenantsCreateResponses, TenantsExportData, TenantsExportErrors, TenantsExportResponses, TenantsMigrateData, TenantsMigrateErrors, TenantsMigrateResponses, TenantsReadOneData, TenantsReadOneErrors, TenantsReadOneResponses, TenantsReadPageData, TenantsReadPageErrors, TenantsReadPageResponses, TenantsRemoveData, TenantsRemoveErrors, TenantsRemoveResponses, TenantsUpdateData, TenantsUpdateErrors, TenantsUpdateResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -428,6 +428,54 @@ export class Invitations extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+}
+
+export class OpenInvitations extends HeyApiClient {
+    /**
+     * See who is invited
+     */
+    public read<ThrowOnError extends boolean = false>(options?: Options<OpenInvitationsReadData, ThrowOnError>): RequestResult<OpenInvitationsReadResponses, OpenInvitationsReadErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<OpenInvitationsReadResponses, OpenInvitationsReadErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/invitations',
+            ...options
+        });
+    }
+    
+    /**
+     * Take an invitation back
+     */
+    public remove<ThrowOnError extends boolean = false>(options: Options<OpenInvitationsRemoveData, ThrowOnError>): RequestResult<OpenInvitationsRemoveResponses, OpenInvitationsRemoveErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<OpenInvitationsRemoveResponses, OpenInvitationsRemoveErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/invitations/{id}',
+            ...options
         });
     }
 }
@@ -1898,6 +1946,11 @@ export class Api extends HeyApiClient {
     private _invitations?: Invitations;
     get invitations(): Invitations {
         return this._invitations ??= new Invitations({ client: this.client });
+    }
+    
+    private _openInvitations?: OpenInvitations;
+    get openInvitations(): OpenInvitations {
+        return this._openInvitations ??= new OpenInvitations({ client: this.client });
     }
     
     private _apiKeys?: ApiKeys;

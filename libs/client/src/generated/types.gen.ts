@@ -183,6 +183,18 @@ export type AcceptInvitationDto = {
     password: string;
 };
 
+export type OpenInvitationDto = {
+    id: string;
+    role: 'owner' | 'editor' | 'viewer';
+    email: string;
+    createdAt: string;
+    expiresAt: string;
+};
+
+export type OpenInvitationsDto = {
+    items: Array<OpenInvitationDto>;
+};
+
 export type ApiKeyDto = {
     id: string;
     expiresAt: string | null;
@@ -1572,6 +1584,52 @@ export type InvitationsAcceptResponses = {
 };
 
 export type InvitationsAcceptResponse = InvitationsAcceptResponses[keyof InvitationsAcceptResponses];
+
+export type OpenInvitationsReadData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations';
+};
+
+export type OpenInvitationsReadErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type OpenInvitationsReadError = OpenInvitationsReadErrors[keyof OpenInvitationsReadErrors];
+
+export type OpenInvitationsReadResponses = {
+    200: OpenInvitationsDto;
+};
+
+export type OpenInvitationsReadResponse = OpenInvitationsReadResponses[keyof OpenInvitationsReadResponses];
+
+export type OpenInvitationsRemoveData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/invitations/{id}';
+};
+
+export type OpenInvitationsRemoveErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type OpenInvitationsRemoveError = OpenInvitationsRemoveErrors[keyof OpenInvitationsRemoveErrors];
+
+export type OpenInvitationsRemoveResponses = {
+    204: void;
+};
+
+export type OpenInvitationsRemoveResponse = OpenInvitationsRemoveResponses[keyof OpenInvitationsRemoveResponses];
 
 export type ApiKeysReadData = {
     body?: never;
