@@ -18,6 +18,9 @@ export interface Claims {
   roles: Role[];
 }
 
+/** The same of a token that we signed, and until when, in milliseconds since 1970. */
+export type Verified = Claims & { exp: number };
+
 /** Signs access tokens (JWT, EdDSA or ES256 as the key is), and believes only those it signed. */
 @Injectable()
 export class AccessTokens implements OnModuleInit {
@@ -57,9 +60,9 @@ export class AccessTokens implements OnModuleInit {
       .sign(key);
   }
 
-  /** What a token says, and until when, in milliseconds. Rejects for any that we did not sign, or not for this. */
-  async verify(token: string): Promise<Claims & { exp: number }> {
-    const { payload } = await jwtVerify<Claims & { exp: number }>(token, this.find, {
+  /** What a token says. Rejects for any that we did not sign, or not for this. */
+  async verify(token: string): Promise<Verified> {
+    const { payload } = await jwtVerify<Verified>(token, this.find, {
       algorithms: ['EdDSA', 'ES256'],
       issuer: this.settings.baseUrl,
       audience: this.settings.baseUrl,

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { Authenticator, Principal } from '@app/access';
 import { Settings } from '@app/config';
-import { Remembered, TenantsService } from '@app/tenancy';
+import { oneByOne, Remembered, TenantsService } from '@app/tenancy';
 import { type Credential, principalOf } from './credential';
 import { ExactLimits } from './rate-limits/exact-limits';
 import { tokenRefused, unauthenticated } from './refusals';
@@ -17,8 +17,13 @@ const PATIENCE_MS = 5_000; // for the provider to say where its keys are
 /** Knows people by the access tokens of an OpenID provider (RFC 9068), and what they may do by two of the claims in them. */
 @Injectable()
 export class OidcAuthenticator extends Authenticator {
-  private readonly known = new Remembered<Credential>(BELIEVED_MS, MOST_KNOWN, ({ expiresAt }) => expiresAt);
-  private readonly keys = new Remembered<ReturnType<typeof createRemoteJWKSet>>(Infinity, 1);
+  private readonly known = new Remembered<Credential>(
+    oneByOne((authorization) => this.personOf(authorization)),
+    BELIEVED_MS,
+    MOST_KNOWN,
+    ({ expiresAt }) => expiresAt,
+  );
+  private readonly keys = new Remembered(oneByOne(keysOf), Infinity, 1);
 
   constructor(
     private readonly settings: Settings,
@@ -31,7 +36,7 @@ export class OidcAuthenticator extends Authenticator {
   authenticate(request: FastifyRequest): Principal | Promise<Principal> {
     const { authorization } = request.headers;
     if (!authorization) throw unauthenticated('a Bearer token');
-    const found = this.known.get(authorization, () => this.personOf(authorization));
+    const found = this.known.get(authorization);
     return found instanceof Promise ? principalOf(found, request, this.limits) : found.principal;
   }
 
@@ -48,7 +53,7 @@ export class OidcAuthenticator extends Authenticator {
   }
 
   private async verify(token: string): Promise<JWTPayload> {
-    const keys = await this.keys.get(this.settings.oidcIssuer!, keysOf);
+    const keys = await this.keys.get(this.settings.oidcIssuer!);
     try {
       const { payload } = await jwtVerify(token, keys, {
         algorithms: SIGNED_BY,

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { isUUID } from 'class-validator';
-import { EntityManager, MoreThan, Repository } from 'typeorm';
+import { EntityManager, In, MoreThan, Repository } from 'typeorm';
 import { Settings } from '@app/config';
 import { DATABASE, type Database, newId, type Place, postgresError } from '@app/database';
 import { provisionTenant } from './provisioning';
@@ -24,7 +24,7 @@ const GONE = ['42P01', '22023', '42704', '3F000']; // no such table, role, or sc
 export class TenantsService implements OnModuleInit {
   /** With TENANCY=single, the only one: nothing is looked up for it. */
   private only?: Place;
-  private readonly remembered = new Remembered<Tenant>(REMEMBERED_MS, MOST_REMEMBERED);
+  private readonly remembered = new Remembered<Tenant>((ids) => this.findAll(ids), REMEMBERED_MS, MOST_REMEMBERED);
 
   constructor(
     @Inject(DATABASE) private readonly database: Database,
@@ -44,7 +44,7 @@ export class TenantsService implements OnModuleInit {
   /** Where work for a tenant may go. Throws 404, 403 or 503 where it may not go anywhere. */
   scopeOf(id: string): Place | Promise<Place> {
     if (this.only?.id === id) return this.only;
-    const tenant = this.remembered.get(id, () => this.mustFind({ id }));
+    const tenant = this.remembered.get(id);
     return tenant instanceof Promise ? tenant.then(placeOf) : placeOf(tenant);
   }
 
@@ -86,6 +86,11 @@ export class TenantsService implements OnModuleInit {
     const tenant = await this.find(which);
     if (!tenant) throw gone();
     return tenant;
+  }
+
+  private async findAll(ids: string[]): Promise<(Tenant | Error)[]> {
+    const found = new Map((await this.tenants.findBy({ id: In(ids) })).map((tenant) => [tenant.id, tenant]));
+    return ids.map((id) => found.get(id) ?? gone());
   }
 
   /** At most so many tenants, by name, from the one that follows `after`. */
