@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DestinationStream } from 'pino';
 import { Settings } from '@app/config';
 import { createLogger, NestLogger } from '@app/observability';
 import { prepareDatabase } from '@app/tenancy';
@@ -9,9 +10,9 @@ import { configure } from './configure';
 import { createHttpAdapter } from './http/adapter';
 import { serveDocs } from './openapi';
 
-/** The API, ready to listen: its database open and migrated, its routes in place. */
-export async function createApi(settings: Settings): Promise<NestFastifyApplication> {
-  const logger = createLogger(settings);
+/** The API, ready to listen: its database open and migrated, its routes in place. It logs to `log`, or standard output. */
+export async function createApi(settings: Settings, log?: DestinationStream): Promise<NestFastifyApplication> {
+  const logger = createLogger(settings, log);
   const database = await prepareDatabase(settings, migrationSets, (line) => logger.info(line));
   try {
     const api = await NestFactory.create<NestFastifyApplication>(

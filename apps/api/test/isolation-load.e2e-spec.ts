@@ -5,9 +5,8 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { Passwords } from '@app/auth';
 import { Database, withAdmin } from '@app/database';
-import { openTestDatabase, PgBouncer, signIn, testSettings } from '@app/testing';
+import { closeApi, openApi, openTestDatabase, PgBouncer, signIn, testSettings } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
-import { createApi } from '../src/create-api';
 import { atOnce, Crowd, Guest } from './crowd';
 import { Errands, KINDS, makeErrands } from './errands';
 import { PASSWORD } from './people';
@@ -40,10 +39,9 @@ function keepsTenantsApart(url: () => string, servers?: number): void {
   it.each([1, 10])(
     `keeps ${TENANTS} tenants apart in ${REQUESTS} requests on a pool of %i, seed ${SEED}`,
     async (poolSize) => {
-      const api = await createApi(testSettings({ ...crowd.env(url()), DATABASE_POOL_SIZE: String(poolSize) }));
+      const settings = testSettings({ ...crowd.env(url()), DATABASE_POOL_SIZE: String(poolSize) });
+      const { app: api, url: origin } = await openApi(settings);
       try {
-        await api.listen(0, '127.0.0.1');
-        const origin = await api.getUrl();
         await signSomeIn(api, origin);
         const errands = new Errands(crowd, origin);
         const work = makeErrands(crowd.guests, REQUESTS, randomFrom(SEED));
@@ -60,7 +58,7 @@ function keepsTenantsApart(url: () => string, servers?: number): void {
         expect(found).toEqual(Array.from({ length: servers ?? poolSize }, () => NOBODYS(crowd.database)));
         if (servers) await pool.end();
       } finally {
-        await api.close();
+        await closeApi(api);
       }
     },
     PATIENCE_MS,

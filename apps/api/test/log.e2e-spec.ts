@@ -1,4 +1,5 @@
-import { ApiProcess, makeDatabase, openTestDatabase, testSettings, signIn } from '@app/testing';
+import { ApiProcess, makeDatabase, openTestDatabase, testSettings, signIn, startApi, watchedLog } from '@app/testing';
+import { Logger } from '@nestjs/common';
 import { DEMO_LOGIN } from '@app/auth';
 import { withAdmin } from '@app/database';
 import { migrationSets } from '../../../ormconfig';
@@ -85,5 +86,35 @@ describe('the log of an API', () => {
     expect(text).not.toContain('sesame');
     expect(text).not.toContain(token);
     expect(text).not.toContain(DEMO_LOGIN.password);
+  });
+});
+
+describe('the log of every API that a spec starts', () => {
+  it('is looked through, and a secret in it is an error when the API ends', async () => {
+    const api = await startApi();
+    const before = watchedLog.lines;
+    await api.http.get('/api/v1/books').expect(200);
+    expect(watchedLog.lines).toBe(before + 1);
+    new Logger('Spec').log(`Let in: ${api.authorization}`);
+    await expect(api.close()).rejects.toThrow('a JWT');
+    await api.close(); // what was found is told once
+  });
+
+  it('is looked through in other processes, too: here is a link that development prints', async () => {
+    const server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
+    const database = await makeDatabase(server.adminUrl);
+    const env = { NODE_ENV: 'development', DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix };
+    const api = ApiProcess.start(env);
+    try {
+      const login = { email: 'new@example.com', password: 'correct horse battery', tenantName: 'New' };
+      const headers = { 'content-type': 'application/json' };
+      const url = `${await api.url()}/api/v1/auth/sign-up`;
+      expect((await fetch(url, { method: 'POST', headers, body: JSON.stringify(login) })).status).toBe(202);
+      await api.line(/account#verify=/);
+    } finally {
+      await expect(api.kill('SIGTERM')).rejects.toThrow('the token of a refresh or of a link');
+      await database.drop();
+      await server.release();
+    }
   });
 });

@@ -4,8 +4,7 @@ import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, SignJWT } f
 import supertest from 'supertest';
 import { DEMO_LOGIN, Mailer } from '@app/auth';
 import { withAdmin } from '@app/database';
-import { startApi, TestApi, testSettings } from '@app/testing';
-import { createApi } from '../src/create-api';
+import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { anEmail, aPerson, Person } from './people';
 import { expectProblem } from './problems';
 
@@ -24,16 +23,17 @@ class Replicas {
     const first = await startApi({ ...env, TRUST_PROXY: 'loopback' });
     const [others, urls]: [NestFastifyApplication[], string[]] = [[], [first.url]];
     for (let n = 0; n < 2; n++) {
-      const api = await createApi(testSettings({ SCHEMA_PREFIX: first.prefix, TRUST_PROXY: 'loopback', ...env }));
-      await api.listen(0, '127.0.0.1');
-      others.push(api);
-      urls.push((await api.getUrl()).replace('[::1]', '127.0.0.1'));
+      const { app, url } = await openApi(
+        testSettings({ SCHEMA_PREFIX: first.prefix, TRUST_PROXY: 'loopback', ...env }),
+      );
+      others.push(app);
+      urls.push(url);
     }
     return new Replicas(first, others, urls);
   }
 
   async stop(): Promise<void> {
-    for (const api of this.others) await api.close();
+    for (const api of this.others) await closeApi(api);
     await this.first.close();
   }
 }

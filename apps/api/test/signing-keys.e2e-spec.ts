@@ -3,8 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import supertest from 'supertest';
 import { DEMO_LOGIN } from '@app/auth';
-import { startApi, TestApi, testSettings } from '@app/testing';
-import { createApi } from '../src/create-api';
+import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { expectProblem } from './problems';
 
 const BOOKS = '/api/v1/books';
@@ -43,16 +42,15 @@ describe.each([
     ({ accessToken: token, refreshToken } = await signIn(first.url));
   });
   afterAll(async () => {
-    for (const api of others) await api.close();
+    for (const api of others) await closeApi(api);
     await first.close();
   });
 
   /** Another process of the same installation. */
   async function start(env: NodeJS.ProcessEnv): Promise<string> {
-    const api = await createApi(testSettings({ SCHEMA_PREFIX: first.prefix, ...env }));
-    others.push(api);
-    await api.listen(0, '127.0.0.1');
-    return (await api.getUrl()).replace('[::1]', '127.0.0.1');
+    const { app, url } = await openApi(testSettings({ SCHEMA_PREFIX: first.prefix, ...env }));
+    others.push(app);
+    return url;
   }
 
   it('signs, and its public half is published, by which anybody can check', async () => {

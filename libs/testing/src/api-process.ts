@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 import { NO_LIMITS } from './no-limits';
+import { watchedLog } from './watched-log';
 
 const MAIN = 'dist/apps/api/src/main.js';
 
@@ -18,6 +19,7 @@ export class ApiProcess {
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.lines.push(line);
+        watchedLog.write(`${line}\n`);
         for (const wake of this.waiting) wake();
       });
     }
@@ -61,9 +63,12 @@ export class ApiProcess {
     return url.replace('[::1]', '127.0.0.1');
   }
 
-  kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+  /** Ends it by `signal`, and throws if its log shows a secret. */
+  async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
     this.child.kill(signal);
-    return this.ended;
+    const how = await this.ended;
+    watchedLog.check();
+    return how;
   }
 
   get pid(): number {

@@ -3,3 +3,4 @@ export * from './mail-server';
 export * from './pg-bouncer';
 export * from './start-api';
 export * from './test-database';
+export * from './watched-log';

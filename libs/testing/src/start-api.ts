@@ -10,6 +10,7 @@ import { createApi } from '../../../apps/api/src/create-api';
 import { migrationSets } from '../../../ormconfig';
 import { NO_LIMITS } from './no-limits';
 import { claim, freshPrefix, openTestDatabase } from './test-database';
+import { watchedLog } from './watched-log';
 
 /** An API of its own, listening on a free port, in schemas of its own that are gone when it is closed. */
 export interface TestApi {
@@ -37,11 +38,9 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
   const database = await openTestDatabase(settings, migrationSets, () => undefined);
   const claimed = await claim(database.adminUrl, prefix);
   try {
-    const app = await createApi(settings);
-    await app.listen(0, '127.0.0.1');
-    const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+    const { app, url } = await openApi(settings);
     const close = async () => {
-      await app.close();
+      await closeApi(app);
       await withAdmin(database.adminUrl, (client) => removeInstallation(client, prefix));
       await claimed.end();
       await database.release();
@@ -73,6 +72,19 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
   }
 }
 
+/** An API on a free port, whose log is watched; `closeApi` ends it. */
+export async function openApi(settings: Settings): Promise<Pick<TestApi, 'app' | 'url'>> {
+  const app = await createApi(settings, watchedLog);
+  await app.listen(0, '127.0.0.1');
+  return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
+}
+
+/** Ends an API, and throws if its log shows a secret. */
+export async function closeApi(app: NestFastifyApplication): Promise<void> {
+  await app.close();
+  watchedLog.check();
+}
+
 /** The Authorization header of whoever signs in at `url`: the demonstration's login, unless another is named. */
 export async function signIn(url: string, login: { email: string; password: string } = DEMO_LOGIN): Promise<string> {
   const { body } = await supertest(url).post('/api/v1/auth/sign-in').send(login).expect(200);
@@ -82,7 +94,7 @@ export async function signIn(url: string, login: { email: string; password: stri
 /** The settings of a test: those of the environment the tests were started in, and `env` on top. */
 export function testSettings(env: NodeJS.ProcessEnv = {}): Settings {
   return Settings.from({
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'debug', // into the watched log
     ...process.env,
     NODE_ENV: 'test',
     PORT: '0',
