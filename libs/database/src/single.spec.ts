@@ -331,6 +331,26 @@ describe('A prepared single statement', () => {
 });
 
 describe('Statements that share a connection', () => {
+  it('are prepared all the same after some of them failed for a lock, and came again by themselves', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const door1 = await door(2);
+    const text = 'SELECT count(*)::int AS n FROM note';
+    await single(door1, a, 'SELECT 1', [], SHARE);
+    const note = `${quote(a.tenant.schema)}.note`;
+    await admin.query(`BEGIN; LOCK TABLE ${note}`);
+    const asked = Array.from({ length: 8 }, () => single(door1, a, text, [], SHARE));
+    // Whoever shares a connection waits for 100 ms: who waits longer has come again.
+    const waits = `SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass`;
+    await until(`${waits} AND waitstart < clock_timestamp() - interval '200 ms'`, [note]);
+    await admin.query('COMMIT');
+    const answers = await Promise.all(asked);
+    expect(answers).toHaveLength(8);
+    for (let n = 0; n < 3; n++) await single(door1, a, text, [], SHARE);
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
+    expect(await prepared(door1)).toContain(text);
+  });
+
   const sharing = (door1: Door, scope: Scope, text: string, values?: unknown[]) =>
     single(door1, scope, text, values, SHARE);
   it('are sent without waiting for each other, and each is its own tenant and transaction', async () => {

@@ -29,7 +29,7 @@ interface Inner {
   prepare(connection: Inner['connection']): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: unknown): void;
-  connection: pg.Connection & { parsedStatements: Record<string, string> };
+  connection: pg.Connection & Record<'parsedStatements' | 'submittedNamedStatements', Record<string, string>>;
 }
 type Connection = Inner['connection'];
 type Done = (error: Error | undefined, result: pg.QueryResult) => void;
@@ -83,6 +83,7 @@ export class TenantQuery extends InnerQuery {
 function nameOn(connection: Connection, schema: string, text: string): string | undefined {
   const name = nameOf(schema, text);
   if (connection.parsedStatements[name]) return name;
+  if (connection.submittedNamedStatements[name]) return undefined; // and may fail: it is not there yet
   if (!comesAgain(connection, name)) return undefined;
   makeRoom(connection);
   return name;
