@@ -300,23 +300,23 @@ describe('a body of strangers', () => {
     expectProblem(await api.anonymous.post(`${AUTH}/sign-in`).send(body), 413, 'body_too_large');
   });
 
-  it.each([{ 'Content-Length': 20_000 }, { 'Transfer-Encoding': 'chunked' }])(
-    'is not waited for before they say who they are: %j',
-    async (headers) => {
-      const statusOf = async (more: object): Promise<number | undefined> => {
-        const sent = request(new URL(`${BOOKS}/bulk`, api.url), {
-          method: 'POST',
-          headers: { ...JSON_BODY, ...headers, ...more },
-        });
-        sent.flushHeaders(); // and not a byte of the body
-        const [{ statusCode }] = (await once(sent, 'response')) as [IncomingMessage];
-        sent.destroy();
-        return statusCode;
-      };
-      expect(await statusOf({})).toBe(401);
-      expect(await statusOf({ Authorization: 'Bearer x.y.z' })).toBe(401);
-    },
-  );
+  it.each([
+    ['POST', `${BOOKS}/bulk`, { 'Content-Length': 20_000 }, 401],
+    ['POST', `${BOOKS}/bulk`, { 'Transfer-Encoding': 'chunked' }, 401],
+    ['DELETE', BOOKS, { 'Content-Length': 20_000 }, 401],
+    ['POST', '/health/live', { 'Content-Length': 20_000 }, 405],
+    ['POST', '/api/v1/auth/nowhere', { 'Transfer-Encoding': 'chunked' }, 404],
+  ])('is not waited for before they say who they are: %s %s %j', async (method, path, headers, expected) => {
+    const statusOf = async (more: object): Promise<number | undefined> => {
+      const sent = request(new URL(path, api.url), { method, headers: { ...JSON_BODY, ...headers, ...more } });
+      sent.flushHeaders(); // and not a byte of the body
+      const [{ statusCode }] = (await once(sent, 'response')) as [IncomingMessage];
+      sent.destroy();
+      return statusCode;
+    };
+    expect(await statusOf({})).toBe(expected);
+    expect(await statusOf({ Authorization: 'Bearer x.y.z' })).toBe(expected);
+  });
 });
 
 describe('X-Request-Id', () => {
