@@ -1,3 +1,4 @@
+import { DataSource } from 'typeorm';
 import { Sweeper } from '@app/auth';
 import { withAdmin } from '@app/database';
 import { startApi, TestApi } from '@app/testing';
@@ -100,6 +101,24 @@ describe('sweep()', () => {
     expect(await sweep()).toEqual(each(0));
     await api.anonymous.post(`${AUTH}/refresh`).send({ refreshToken }).expect(401);
     expect(await sql(`SELECT FROM P_session WHERE ended_at > now() - interval '1 minute'`)).not.toEqual([]);
+  });
+
+  it('finds what has expired by an index, of every table', async () => {
+    const dataSource = api.app.get(DataSource, { strict: false });
+    const spy = jest.spyOn(dataSource, 'query');
+    await sweep();
+    const statements = spy.mock.calls
+      .map(([statement]) => statement)
+      .filter((statement) => statement.startsWith('DELETE'));
+    spy.mockRestore();
+    expect(statements).toHaveLength(TABLES.length);
+    const plans = await withAdmin(api.adminUrl, async (client) => {
+      await client.query('SET enable_seqscan = off'); // the tables are small
+      const of = async (statement: string) =>
+        (await client.query(`EXPLAIN ${statement}`)).rows.map((row) => row['QUERY PLAN'] as string).join('\n');
+      return Promise.all(statements.map(of));
+    });
+    for (const plan of plans) expect(plan).toMatch(/Index Cond: \(\w*(used_at|expire)/);
   });
 
   it('is shared by many at the same time, each row counted once', async () => {

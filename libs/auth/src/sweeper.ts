@@ -14,7 +14,7 @@ const OVER = {
   sign_up: 'expires_at < now()',
   password_reset: 'expires_at < now()',
   invitation: 'expires_at < now()',
-  rate_limit: `expire < extract(epoch FROM now() - interval '1 minute') * 1000`, // clocks differ
+  rate_limit: `expire < (extract(epoch FROM now() - interval '1 minute') * 1000)::bigint`, // clocks differ
 };
 
 /** How many rows were deleted of each table. */
