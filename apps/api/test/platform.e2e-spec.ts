@@ -83,6 +83,16 @@ describe('a tenant', () => {
     await sql(`UPDATE P_tenant SET status = 'active' WHERE id = '${person.tenantId}'`);
   });
 
+  it('has its owner invited again, should the first mail be lost, until somebody works in it', async () => {
+    const [lost, email] = [anEmail(), anEmail()];
+    const create = (ownerEmail: string) => admin.post(TENANTS).send({ name: 'lost', ownerEmail });
+    const { body } = await create(lost).expect(201);
+    expect((await create(email).expect(201)).body.id).toBe(body.id);
+    const accept = { token: tokenTo(api, email), password: PASSWORD };
+    await api.anonymous.post('/api/v1/auth/invitations/accept').send(accept).expect(204);
+    expectProblem(await create(lost), 409, 'tenant_state');
+  });
+
   it('is completed when it was left half made', async () => {
     const schema = `${api.prefix}t_half`;
     await sql(

@@ -73,7 +73,9 @@ export class TenantsController {
     if (this.settings.hasOneTenant)
       throw new TenantConflict('With TENANCY=single there is one tenant, and it is there.');
     const known = await this.tenants.find({ name });
-    if (known && (known.status !== 'provisioning' || (await this.members.hasAny(known.id))))
+    // One that nobody works in is completed, and its owner invited again: whoever was may not have got the mail.
+    const isTaken = known && known.status !== 'provisioning' && !ownerEmail;
+    if (known && (isTaken || (await this.members.hasAny(known.id))))
       throw new TenantConflict(`There is already a tenant called ${name}.`);
     if (ownerEmail && !this.settings.signsIn)
       throw new TenantConflict('With AUTH_MODE=oidc the provider says who its owner is: leave out ownerEmail.');
