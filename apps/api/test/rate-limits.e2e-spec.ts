@@ -5,7 +5,7 @@ import supertest from 'supertest';
 import { DEMO_LOGIN, Mailer } from '@app/auth';
 import { withAdmin } from '@app/database';
 import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
-import { anEmail, aPerson, Person } from './people';
+import { anEmail, aPerson, PASSWORD, Person } from './people';
 import { expectProblem } from './problems';
 
 const BOOKS = '/api/v1/books';
@@ -56,6 +56,22 @@ describe('what strangers may ask of /auth', () => {
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(12);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(18);
     expect((await refresh(replicas.urls[0], '203.0.113.2')).status).toBe(401);
+  });
+
+  it('costs no statement any more once their limit is used up', async () => {
+    await roomInTheMinute(20);
+    const points = () =>
+      withAdmin(replicas.first.adminUrl, async (client) => {
+        const { rows } = await client.query<{ points: number }>(
+          `SELECT points FROM ${replicas.first.prefix}platform.rate_limit WHERE key = 'auth:203.0.113.40'`,
+        );
+        return rows[0].points;
+      });
+    const ask = () => refresh(replicas.urls[0], '203.0.113.40');
+    for (let n = 0; n < 12; n++) expect((await ask()).status).toBe(401);
+    const used = await points();
+    for (let n = 0; n < 5; n++) expect((await ask()).status).toBe(429);
+    expect(await points()).toBe(used);
   });
 
   it('is limited by their /64 of IPv6, and by one IPv4 address however it is written', async () => {
@@ -126,6 +142,19 @@ describe('what strangers may ask of /auth', () => {
     expectProblem(refused, 429, 'too_many_requests');
     expect(refused.headers.ratelimit).toMatch(/^"auth";r=0;t=\d+$/);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(50);
+  });
+
+  it('may guess a password by a stolen session no more often than by signing in, from however many addresses', async () => {
+    const person = await aPerson(replicas.first);
+    const guess = (n: number) =>
+      supertest(replicas.urls[n % 3])
+        .post('/api/v1/auth/password/change')
+        .set('X-Forwarded-For', `198.51.100.${n}`)
+        .set('Authorization', person.authorization)
+        .send({ currentPassword: 'not their password', newPassword: PASSWORD });
+    const answers = await Promise.all(Array.from({ length: 105 }, (_, n) => guess(n)));
+    expect(answers.filter(({ status }) => status === 403)).toHaveLength(100);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(5);
   });
 
   it('is not for them to choose: without TRUST_PROXY an X-Forwarded-For changes nothing', async () => {

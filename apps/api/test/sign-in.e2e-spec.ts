@@ -189,6 +189,15 @@ describe('sessions', () => {
     await person.http.get(BOOKS).expect(200);
   });
 
+  it('are ended by a switch, and a second one with the same token opens nothing', async () => {
+    const person = await aPerson(api);
+    const change = () => person.http.post(`${AUTH}/switch`).send({ tenantId: person.tenantId });
+    const { body } = await change().expect(200);
+    expectProblem(await change(), 401, 'session_over');
+    const { items } = (await api.anonymous.get(`${AUTH}/sessions`).set(bearer(body.accessToken)).expect(200)).body;
+    expect(items).toMatchObject([{ isCurrent: true }]);
+  });
+
   it('of somebody else cannot be ended', async () => {
     const [one, other] = [await aPerson(api), await aPerson(api)];
     const { items } = (await one.http.get(`${AUTH}/sessions`)).body;
@@ -232,6 +241,22 @@ describe('passwords', () => {
     });
     expectProblem(await signIn(person), 401, 'session_over');
     spy.mockRestore();
+  });
+
+  it('that were reset meanwhile are not changed by whoever knew the old one', async () => {
+    await api.anonymous.post(`${AUTH}/password/forgot`).send({ email: person.email }).expect(202);
+    const reset = { token: tokenTo(api, person.email), password: NEXT };
+    const passwords = api.app.get(Passwords, { strict: false });
+    const matches = passwords.matches.bind(passwords);
+    const spy = jest.spyOn(passwords, 'matches').mockImplementationOnce(async (given, stored) => {
+      const isRight = await matches(given, stored);
+      await api.anonymous.post(`${AUTH}/password/reset`).send(reset).expect(204);
+      return isRight;
+    });
+    const change = { currentPassword: PASSWORD, newPassword: 'a third horse battery' };
+    expectProblem(await person.http.post(`${AUTH}/password/change`).send(change), 401, 'session_over');
+    spy.mockRestore();
+    await signIn({ email: person.email, password: NEXT }).expect(200);
   });
 
   it('end the links that were mailed to reset them', async () => {

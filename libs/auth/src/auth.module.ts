@@ -17,10 +17,12 @@ import { Letters } from './mail/letters';
 import { Mailer } from './mail/mailer';
 import { Invitation } from './members/invitation.entity';
 import { InvitationsController } from './members/invitations.controller';
+import { InvitationsService } from './members/invitations.service';
 import { MembersController } from './members/members.controller';
 import { MembersService } from './members/members.service';
 import { OpenInvitationsController } from './members/open-invitations.controller';
 import { PasswordReset } from './passwords/password-reset.entity';
+import { PasswordTries } from './passwords/password-tries';
 import { Passwords } from './passwords/passwords';
 import { PasswordsController } from './passwords/passwords.controller';
 import { PasswordsService } from './passwords/passwords.service';
@@ -66,7 +68,9 @@ export class AuthModule {
         AccessTokens,
         ApiKeysService,
         Demo,
+        InvitationsService,
         PasswordsService,
+        PasswordTries,
         SessionsService,
         SignInService,
         SignUpService,

@@ -1,20 +1,20 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@app/access';
 import { AcceptInvitationDto } from './members.dto';
-import { MembersService } from './members.service';
+import { InvitationsService } from './invitations.service';
 
 /** How the invited become members. */
 @Public()
 @ApiTags('Members')
 @Controller('auth/invitations')
 export class InvitationsController {
-  constructor(private readonly members: MembersService) {}
+  constructor(private readonly invitations: InvitationsService) {}
 
   @Post('accept')
   @HttpCode(204)
   @ApiOperation({ summary: 'Join a tenant by the token of an invitation' })
-  accept(@Body() { token, password }: AcceptInvitationDto): Promise<void> {
-    return this.members.accept(token, password);
+  accept(@Body() { token, password }: AcceptInvitationDto, @Ip() ip: string): Promise<void> {
+    return this.invitations.accept(token, password, { ip });
   }
 }

@@ -1,17 +1,12 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
 import { DataSource, EntityManager, In, MoreThan, Not } from 'typeorm';
-import { Settings } from '@app/config';
 import { newId } from '@app/database';
 import { Tenant, TenantsService } from '@app/tenancy';
 import { ApiKey } from '../api-keys/api-key.entity';
-import { insertUnlessThere } from '../insert-unless-there';
 import { Login, normalized } from '../logins/login.entity';
 import { Membership } from '../logins/membership.entity';
 import { Letters } from '../mail/letters';
-import { Passwords } from '../passwords/passwords';
 import { ExactLimits } from '../rate-limits/exact-limits';
-import { TooManyTries } from '../rate-limits/limit';
-import { invalidToken, signUpClosed, wrongPassword } from '../refusals';
 import type { Role } from '../roles';
 import { DAY, digestOf, inTime, newSecret } from '../secrets';
 import { Session } from '../sign-in/session.entity';
@@ -22,9 +17,7 @@ import { Invitation } from './invitation.entity';
 export class MembersService {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly settings: Settings,
     private readonly tenants: TenantsService,
-    private readonly passwords: Passwords,
     private readonly letters: Letters,
     private readonly limits: ExactLimits,
   ) {}
@@ -51,8 +44,7 @@ export class MembersService {
     const token = newSecret();
     const { manager } = this.dataSource;
     const { title } = await manager.findOneByOrFail(Tenant, { id: tenantId });
-    if (!(await this.limits.mayInvite(tenantId))) throw new TooManyTries(3_600);
-    if (!(await this.limits.mayMail('invitation', email))) throw new TooManyTries(3_600);
+    await this.limits.invite(tenantId, email);
     if (await manager.existsBy(Membership, { tenantId, login: { email } })) {
       throw new ConflictException({ code: 'already_a_member', message: `${email} is a member of this tenant.` });
     }
@@ -78,27 +70,6 @@ export class MembersService {
     await this.tenants.scopeOf(tenantId);
     const { affected } = await this.dataSource.manager.delete(Invitation, { id, tenantId });
     if (!affected) throw new NotFoundException({ code: 'not_found', message: `There is no invitation ${id}.` });
-  }
-
-  /**
-   * Makes whoever has the token of an invitation a member. An address without a login gets one, with `password`; one that
-   * has a login must know its password, for the mailbox alone is not the login.
-   */
-  async accept(token: string, password: string): Promise<void> {
-    const tokenHash = digestOf(token);
-    if (!(await this.dataSource.manager.existsBy(Invitation, { tokenHash }))) throw invalidToken();
-    const passwordHash = await this.passwords.hash(password);
-    await this.dataSource.transaction(async (manager) => {
-      const invitation = await manager.findOne(Invitation, {
-        where: { tokenHash },
-        lock: { mode: 'pessimistic_write' },
-      });
-      if (!invitation || invitation.expiresAt < new Date()) throw invalidToken();
-      const { email, tenantId, role } = invitation;
-      const login = await this.loginOf(email, password, passwordHash, manager);
-      await insertUnlessThere(manager, Membership, { loginId: login.id, tenantId, role });
-      await manager.delete(Invitation, invitation.id);
-    });
   }
 
   /** Makes a member something else. Throws 409 for the last owner. */
@@ -127,16 +98,6 @@ export class MembersService {
       for (const tenantId of tenantIds) await refuseLastOwner(manager, tenantId, loginId);
       await manager.delete(Login, loginId);
     });
-  }
-
-  /** The login of an address: the one it has, if `password` is its own, else a new one with it. */
-  private async loginOf(email: string, password: string, passwordHash: string, manager: EntityManager): Promise<Login> {
-    const id = newId();
-    if (this.settings.signUpMode !== 'closed') await insertUnlessThere(manager, Login, { id, email, passwordHash });
-    const login = await manager.findOneBy(Login, { email });
-    if (!login) throw signUpClosed();
-    if (login.id !== id && !(await this.passwords.matches(password, login.passwordHash))) throw wrongPassword();
-    return login;
   }
 
   private async change(

@@ -8,6 +8,7 @@ import { invalidToken, sessionOver } from '../refusals';
 import { digestOf, HOUR, inTime, newSecret } from '../secrets';
 import { Session } from '../sign-in/session.entity';
 import { PasswordReset } from './password-reset.entity';
+import { PasswordTries } from './password-tries';
 import { Passwords } from './passwords';
 
 /** How a login gets another password. Each way ends the sessions that others may have. */
@@ -16,6 +17,7 @@ export class PasswordsService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly passwords: Passwords,
+    private readonly tries: PasswordTries,
     private readonly letters: Letters,
     private readonly limits: ExactLimits,
   ) {}
@@ -50,11 +52,13 @@ export class PasswordsService {
 
   /** Sets another password for whoever knows the present one, and ends all their other sessions. */
   async change({ loginId, sessionId }: Principal, ip: string, current: string, next: string): Promise<void> {
-    const { email } = await this.mustMatch(loginId, ip, current);
+    const login = await this.mustMatch(loginId, ip, current);
     const passwordHash = await this.passwords.hash(next);
     await this.dataSource.transaction(async (manager) => {
-      await manager.update(Login, loginId, { passwordHash }); // first: a sign-in under way waits for it, and fails
-      await manager.delete(PasswordReset, { email });
+      const unchanged = { id: loginId, passwordHash: login.passwordHash! };
+      const { affected } = await manager.update(Login, unchanged, { passwordHash }); // first: a sign-in under way waits for it, and fails
+      if (!affected) throw sessionOver(); // it was reset meanwhile
+      await manager.delete(PasswordReset, { email: login.email });
       await endSessions(manager, loginId, sessionId);
     });
   }
@@ -63,11 +67,7 @@ export class PasswordsService {
   async mustMatch(loginId: string, ip: string, password: string): Promise<Login> {
     const login = await this.dataSource.manager.findOneBy(Login, { id: loginId });
     if (!login) throw sessionOver();
-    await this.limits.tryPassword(login.email, ip, false);
-    if (await this.passwords.matches(password, login.passwordHash)) {
-      await this.limits.wasRight(login.email, ip, false);
-      return login;
-    }
+    if (await this.tries.isRight(login.email, login, password, { ip })) return login;
     throw new ForbiddenException({ code: 'wrong_password', message: 'This is not your password.' });
   }
 }

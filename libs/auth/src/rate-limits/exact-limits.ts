@@ -41,10 +41,10 @@ export class ExactLimits {
         tableCreated: true, // by our migrations
         clearExpiredByTimeout: false, // Sweeper does
       });
-    const byAddress = { points: this.auth.most, duration: this.auth.windowSeconds };
+    const { most: points, windowSeconds: duration } = this.auth;
+    const byAddress = { points, duration, inMemoryBlockOnConsumed: points }; // whoever goes on then costs no statement
     this.byAddress = limiter('auth', byAddress);
-    // Once it is used up, whoever goes on costs no statement.
-    this.wrongCredentials = limiter('credential', { ...byAddress, inMemoryBlockOnConsumed: this.auth.most });
+    this.wrongCredentials = limiter('credential', byAddress);
     this.wrongFromOneAddress = limiter('wrong-here', WRONG_FROM_ONE_ADDRESS);
     this.wrongFromStrangers = limiter('wrong', WRONG_FROM_STRANGERS);
     this.mails = limiter('mail', MAILS);
@@ -52,9 +52,8 @@ export class ExactLimits {
   }
 
   /** Counts a request to `/auth` from an address. */
-  async request(ip: string): Promise<Left> {
-    const { consumedPoints, msBeforeNext } = await consume(this.byAddress, clientOf(ip));
-    return { points: this.auth.most - consumedPoints, ms: msBeforeNext };
+  request(ip: string): Promise<Left> {
+    return consume(this.byAddress, clientOf(ip));
   }
 
   /**
@@ -75,14 +74,15 @@ export class ExactLimits {
     return mustHaveRoom(this.wrongCredentials, clientOf(ip));
   }
 
-  /** Counts a mail of some kind that somebody else has sent to an address; false when it had enough of them. */
-  mayMail(kind: 'sign-up' | 'reset' | 'invitation', to: string): Promise<boolean> {
-    return hasRoom(this.mails, `${kind} ${digest(to)}`);
+  /** Counts a mail of some kind that a stranger has sent to an address; false when it had enough of them. */
+  async mayMail(kind: 'sign-up' | 'reset', to: string): Promise<boolean> {
+    return (await consume(this.mails, `${kind} ${digest(to)}`)).points >= 0;
   }
 
-  /** Counts an invitation that a tenant sends to whomever; false when it has sent enough of them. */
-  mayInvite(tenantId: string): Promise<boolean> {
-    return hasRoom(this.invitations, tenantId);
+  /** Counts an invitation. Throws 429 when its tenant has sent, or its address has got, enough of them. */
+  async invite(tenantId: string, to: string): Promise<void> {
+    await mustHaveRoom(this.invitations, tenantId);
+    await mustHaveRoom(this.mails, `invitation ${digest(to)}`);
   }
 
   /** Takes back what a password that was right has been counted as. */
@@ -92,20 +92,20 @@ export class ExactLimits {
   }
 }
 
-async function consume(limiter: RateLimiterPostgres, key: string): Promise<RateLimiterRes> {
-  return limiter.consume(key).catch((refusal: unknown) => {
-    if (refusal instanceof RateLimiterRes) return refusal;
+/** Counts one more, and says what is left: less than nothing for one too many. */
+async function consume(limiter: RateLimiterPostgres, key: string): Promise<Left> {
+  try {
+    const { remainingPoints, msBeforeNext } = await limiter.consume(key);
+    return { points: remainingPoints, ms: msBeforeNext };
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) return { points: -1, ms: refusal.msBeforeNext };
     throw refusal; // the database's
-  });
+  }
 }
 
-const hasRoom = async (limiter: RateLimiterPostgres, key: string): Promise<boolean> =>
-  (await consume(limiter, key)).consumedPoints <= limiter.points;
-
 async function mustHaveRoom(limiter: RateLimiterPostgres, key: string): Promise<void> {
-  await limiter.consume(key).catch((refusal: unknown) => {
-    throw refusal instanceof RateLimiterRes ? new TooManyTries(Math.ceil(refusal.msBeforeNext / 1_000)) : refusal;
-  });
+  const { points, ms } = await consume(limiter, key);
+  if (points < 0) throw new TooManyTries(Math.ceil(ms / 1_000));
 }
 
 /** An address is somebody's data, and the table does not need it. */

@@ -37,9 +37,13 @@ export class SessionsService {
     @InjectRepository(Session) private readonly sessions: Repository<Session>,
   ) {}
 
-  /** Begins a session of `login` in a tenant: the one named, else the one it worked in last, else its first, else none. */
-  async open(login: Login, device: Device, tenantId?: string): Promise<Tokens> {
+  /**
+   * Begins a session of `login` in a tenant: the one named, else the one it worked in last, else its first, else none. It may
+   * take the place of another session, which then ends.
+   */
+  async open(login: Login, device: Device, tenantId?: string, insteadOf?: string): Promise<Tokens> {
     return this.dataSource.transaction(async (manager) => {
+      if (insteadOf && !(await endOne(manager, login.id, insteadOf))) throw sessionOver();
       const membership = await membershipOf(manager, login, tenantId);
       const unchanged = { id: login.id, passwordHash: login.passwordHash ?? IsNull() };
       const { affected } = await manager.update(Login, unchanged, { lastTenantId: membership?.tenantId ?? null });
@@ -109,8 +113,8 @@ export class SessionsService {
 
   /** Ends one session of a login. Throws 404 when it has no such session. */
   async end(loginId: string, id: string): Promise<void> {
-    const { affected } = await this.sessions.update({ id, loginId, endedAt: IsNull() }, { endedAt: new Date() });
-    if (!affected) throw new NotFoundException({ code: 'not_found', message: `There is no session ${id}.` });
+    if (await endOne(this.dataSource.manager, loginId, id)) return;
+    throw new NotFoundException({ code: 'not_found', message: `There is no session ${id}.` });
   }
 
   private async tokensOf(session: Session, membership: Membership | null, refreshToken: string): Promise<Tokens> {
@@ -125,6 +129,11 @@ export class SessionsService {
 }
 
 const FOR_UPDATE = { mode: 'pessimistic_write' } as const;
+
+async function endOne(manager: EntityManager, loginId: string, id: string): Promise<boolean> {
+  const { affected } = await manager.update(Session, { id, loginId, endedAt: IsNull() }, { endedAt: new Date() });
+  return affected === 1;
+}
 
 async function issue(manager: EntityManager, sessionId: string, secret: string): Promise<string> {
   await manager.insert(RefreshToken, { hash: digestOf(secret), sessionId, salt: newSalt() });
