@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import supertest from 'supertest';
 import { withAdmin } from '@app/database';
-import { startApi, TestApi } from '@app/testing';
+import { Passwords } from '@app/auth';
+import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { aMember, anEmail, aPerson, becomes, mailTo, PASSWORD, Person, tokenTo } from './people';
 import { expectProblem } from './problems';
 
@@ -60,6 +62,21 @@ describe('POST /auth/sign-up', () => {
     } finally {
       await closed.close();
     }
+  });
+
+  it('is closed with its links, too: one that was mailed before makes nothing', async () => {
+    const email = anEmail();
+    await signUp({ email });
+    const { app, url } = await openApi(testSettings({ SCHEMA_PREFIX: api.prefix, SIGN_UP: 'closed' }));
+    try {
+      const response = await supertest(url)
+        .post(`${AUTH}/verify`)
+        .send({ token: tokenTo(api, email) });
+      expectProblem(response, 403, 'sign_up_closed');
+    } finally {
+      await closeApi(app);
+    }
+    expect(await sql(`SELECT FROM P_login WHERE email = '${email}'`)).toEqual([]);
   });
 });
 
@@ -224,6 +241,24 @@ describe('members', () => {
     const { body: again } = await signIn(other.email).expect(200);
     const { body: meAgain } = await api.anonymous.get(`${AUTH}/me`).set('Authorization', `Bearer ${again.accessToken}`);
     expect(meAgain.tenantId).toBe(owner.tenantId); // the one they worked in last
+  });
+
+  it('are not guessed by invitations: a wrong password counts, and holds nothing up while it is checked', async () => {
+    const other = await aPerson(api, 'Third Home');
+    await owner.http.post('/api/v1/members').send({ email: other.email, role: 'viewer' }).expect(202);
+    const guess = { token: tokenTo(api, other.email), password: 'not their password' };
+    const passwords = api.app.get(Passwords, { strict: false });
+    const matches = passwords.matches.bind(passwords);
+    const spy = jest.spyOn(passwords, 'matches').mockImplementation(async (given, stored) => {
+      await sql(`SELECT FROM P_invitation WHERE email = '${other.email}' FOR SHARE NOWAIT`);
+      return matches(given, stored);
+    });
+    const accept = () => api.anonymous.post(`${AUTH}/invitations/accept`).send(guess);
+    const answers = await Promise.all([accept(), accept(), accept()]);
+    expect(spy).toHaveBeenCalledTimes(3);
+    spy.mockRestore();
+    for (let n = 0; n < 12; n++) answers.push(await accept());
+    expect(statuses(answers)).toEqual([...Array(10).fill(401), ...Array(5).fill(429)]);
   });
 
   it('do not join by an invitation that is too old', async () => {

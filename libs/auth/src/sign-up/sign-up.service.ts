@@ -60,6 +60,7 @@ export class SignUpService {
         if (!made) throw invalidToken(); // and deleted since
         return made;
       }
+      if (this.settings.signUpMode !== 'open') throw signUpClosed(); // since the mail
 
       const login = await this.loginOf(signUp, manager);
       const tenant = await this.tenants.register(signUp.tenantTitle, manager);
