@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { Settings } from '@app/config';
-import { MigrationSets, removeInstallation, withAdmin, withDataSource } from '@app/database';
+import { SchemaKind, removeInstallation, withAdmin, withDataSource } from '@app/database';
 import { allSchemas, migrateAll, provisionTenant } from '@app/tenancy';
 import { withDatabase } from './with-database';
 
 /** The SQL that turns what the migrations make into what the entities say, and the SQL that turns it back. */
 export interface Drift {
-  kind: keyof MigrationSets;
+  kind: SchemaKind;
   up: string[];
   down: string[];
 }

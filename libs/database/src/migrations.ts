@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DataSource, DataSourceOptions, MigrationExecutor, QueryRunner } from 'typeorm';
-import { Database } from './database';
+import { Announce, Database } from './database';
 import { postgresError } from './database-errors';
 import { InstalledDataSource } from './installed-data-source';
 import { SnakeNaming } from './snake-naming';
@@ -17,14 +17,18 @@ export interface MigrationSet {
   migrations: string[];
 }
 
-/** What the platform's schema consists of, and what each tenant's does. */
+/** What the platform's schema consists of, what each tenant's does, and who looks after schemas that a library defines. */
 export interface MigrationSets {
   platform: MigrationSet;
   tenant: MigrationSet;
+  libraries?: ((database: Database, announce: Announce) => Promise<void>)[];
 }
 
+/** The two kinds of schemas that our own migrations make. */
+export type SchemaKind = 'platform' | 'tenant';
+
 /** TypeORM's options for changing `schema` by migrations, as the owner of all schemas. */
-export function migrationOptions(database: Database, kind: keyof MigrationSets, schema: string): DataSourceOptions {
+export function migrationOptions(database: Database, kind: SchemaKind, schema: string): DataSourceOptions {
   const asOwner = database.hasRoles ? ` -c role=${database.names.owner}` : '';
   return {
     ...database.sets[kind],
@@ -41,7 +45,7 @@ export function migrationOptions(database: Database, kind: keyof MigrationSets, 
 }
 
 /** Runs the pending migrations of one schema, each in its own transaction. Returns the names of those it ran. */
-export async function runMigrations(database: Database, kind: keyof MigrationSets, schema: string): Promise<string[]> {
+export async function runMigrations(database: Database, kind: SchemaKind, schema: string): Promise<string[]> {
   return withDataSource(database, kind, schema, (dataSource) =>
     whileTablesAreBusy(async () => (await dataSource.runMigrations()).map(({ name }) => name)),
   );
@@ -74,7 +78,7 @@ export const newestMigration = ({ migrations }: MigrationSet): number =>
   Math.max(0, ...globSync(migrations).map((file) => Number.parseInt(basename(file), 10)));
 
 /** A data source that changes `schema` by the migrations of `kind`, as the owner of all schemas. Not connected yet. */
-export const migrationDataSource = (database: Database, kind: keyof MigrationSets, schema: string): DataSource =>
+export const migrationDataSource = (database: Database, kind: SchemaKind, schema: string): DataSource =>
   new MigrationDataSource(
     { ...migrationOptions(database, kind, schema), logger: silentTypeOrmLogger },
     database.names.prefix,
@@ -104,7 +108,7 @@ class MigrationDataSource extends InstalledDataSource {
 /** Such a data source, connected, for as long as `work` runs. */
 export async function withDataSource<T>(
   database: Database,
-  kind: keyof MigrationSets,
+  kind: SchemaKind,
   schema: string,
   work: (dataSource: DataSource) => Promise<T>,
 ): Promise<T> {

@@ -8,6 +8,8 @@ export class Names {
   readonly eraser: string;
   /** The schema of what belongs to no single tenant. */
   readonly platform: string;
+  /** The schema of the jobs that wait, run and ran, of all tenants. */
+  readonly jobs: string;
 
   /** `app` is whom the processes connect as; it may do nothing in a tenant's schema until it takes the tenant's role. */
   constructor(
@@ -17,6 +19,7 @@ export class Names {
     this.owner = `${prefix}owner`;
     this.eraser = `${prefix}eraser`;
     this.platform = `${prefix}platform`;
+    this.jobs = `${prefix}jobs`;
   }
 
   static of(settings: Settings): Names {

@@ -29,6 +29,7 @@ export async function migrateAll(database: Database, announce: Announce, follow?
     for (const name of ran) announce(`Migrated the platform: ${name}.`);
     if (ran.length && database.hasRoles) await protectRecords(database);
     await makeKeys(database);
+    for (const migrate of database.sets.libraries ?? []) await migrate(database, announce);
 
     const tenants = await unfinished(database);
     const deleting = tenants.filter(({ status }) => status === 'deleting');

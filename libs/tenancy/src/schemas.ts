@@ -1,10 +1,10 @@
 import { escapeIdentifier as quote } from 'pg';
-import { Database, MigrationSets, withAdmin } from '@app/database';
+import { Database, SchemaKind, withAdmin } from '@app/database';
 import { NoSuchTenant } from './tenant-errors';
 
 /** A schema that migrations change: the platform's, or a tenant's. */
 export interface MigratedSchema {
-  kind: keyof MigrationSets;
+  kind: SchemaKind;
   name: string;
   schema: string;
 }
