@@ -21,6 +21,8 @@ export interface Database {
   /** Whether each tenant has a Postgres role of its own (TENANT_ROLES). */
   readonly hasRoles: boolean;
   readonly appUrl: string;
+  /** The application's login too, past any pooler: for what a session holds. */
+  readonly directUrl: string;
   readonly adminUrl: string;
   /** Gives up an embedded server this process uses; a server given by DATABASE_URL is left alone. */
   release(): Promise<void>;
@@ -42,6 +44,7 @@ export async function openDatabase(settings: Settings, sets: MigrationSets, anno
       sets,
       hasRoles: settings.tenantRoles === 'on',
       appUrl,
+      directUrl: withLoginOf(appUrl, settings.databaseDirectUrl ?? appUrl),
       adminUrl,
       release: async () => embedded?.release(),
     };
@@ -150,6 +153,11 @@ async function createDatabase(url: string): Promise<void> {
     }
     throw error;
   }
+}
+
+function withLoginOf(login: string, url: string): string {
+  const { username, password } = new URL(login);
+  return Object.assign(new URL(url), { username, password }).href;
 }
 
 function withPath(url: string, database: string): string {

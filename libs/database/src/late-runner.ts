@@ -1,16 +1,22 @@
-import type { Client, Pool } from 'pg';
+import { type Client, escapeIdentifier, type Pool, type PoolClient } from 'pg';
+import type { QueryResult } from 'typeorm';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner';
 import { Copy } from './copy';
 import { ConnectionLost } from './database-errors';
+import { setPipelining } from './pipeline';
 
 const EDGES = ['START TRANSACTION', 'COMMIT', 'ROLLBACK'];
 
-/** A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it. */
+/**
+ * A query runner whose first statement is preceded by START TRANSACTION; every further transaction is a savepoint in it.
+ * Statements that are asked for at the same time are sent in turn.
+ */
 export class LateRunner extends PostgresQueryRunner {
   private beginning?: Promise<void>;
   private isOver = false;
   private running = 0;
   private lastCopy?: Copy;
+  private turn: Promise<unknown> = Promise.resolve();
 
   get hasBegun(): boolean {
     return this.beginning !== undefined;
@@ -23,14 +29,25 @@ export class LateRunner extends PostgresQueryRunner {
 
   override async query(text: string, ...rest: [parameters?: unknown[], structured?: boolean]): Promise<any> {
     if (!EDGES.includes(text)) await this.begin();
-    if (this.isReleased) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
-    if (this.isCopying) throw new Error('A COPY of this unit of work is under way: read or write it to its end.');
-    this.running++;
-    try {
-      return await super.query(text, ...(rest as []));
-    } finally {
-      this.running--;
-    }
+    return this.inTurn(() => super.query(text, ...(rest as [])));
+  }
+
+  /** Runs a statement as the login instead of as `role`, in one round trip. */
+  async withoutRole(role: string, text: string, parameters: unknown[]): Promise<QueryResult> {
+    await this.begin();
+    const client = (await this.connect()) as PoolClient;
+    return this.inTurn(async () => {
+      setPipelining(client, true);
+      const [, result, back] = await Promise.allSettled([
+        super.query('SET LOCAL ROLE NONE'),
+        super.query(text, parameters, true),
+        super.query(`SET LOCAL ROLE ${escapeIdentifier(role)}`),
+      ]);
+      setPipelining(client, false);
+      if (result.status === 'rejected') throw result.reason;
+      if (back.status === 'rejected') throw back.reason;
+      return result.value as QueryResult;
+    });
   }
 
   override async stream(...args: Parameters<PostgresQueryRunner['stream']>): ReturnType<PostgresQueryRunner['stream']> {
@@ -88,6 +105,19 @@ export class LateRunner extends PostgresQueryRunner {
     return this.lastCopy?.isOver() === false;
   }
 
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.running++;
+    const result = this.turn
+      .then(() => {
+        if (this.isReleased) throw new ConnectionLost(); // TypeORM lets go of a connection that broke
+        if (this.isCopying) throw new Error('A COPY of this unit of work is under way: read or write it to its end.');
+        return work();
+      })
+      .finally(() => this.running--);
+    this.turn = result.catch(ignore);
+    return result;
+  }
+
   private async begin(): Promise<void> {
     if (!this.isOver) await (this.beginning ??= super.startTransaction());
     if (this.isOver) throw new Error('This unit of work is over: await everything it does.');
@@ -106,3 +136,5 @@ export class LateRunner extends PostgresQueryRunner {
     void pool.query('SELECT pg_cancel_backend($1)', [client.processID]).catch(() => undefined); // then its timeout ends it
   }
 }
+
+const ignore = (): void => undefined;

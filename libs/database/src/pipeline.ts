@@ -81,6 +81,6 @@ export const send = (client: PoolClient, make: Make): Promise<QueryResult> =>
   });
 
 /** pg reads it before each statement; nothing is under way when we change it. */
-const setPipelining = (client: PoolClient, pipeline: boolean): void => void Object.assign(client, { pipeline });
+export const setPipelining = (client: PoolClient, pipeline: boolean): void => void Object.assign(client, { pipeline });
 
 const ignore = (): void => undefined;

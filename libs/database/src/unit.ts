@@ -83,6 +83,16 @@ export class Unit {
     return rowsOf(await this.runner.query(text, parameters, true));
   }
 
+  /**
+   * Runs a statement in this unit's transaction on tables that are no tenant's, with their schema in its text: as the
+   * application, because a tenant's role may not see them.
+   */
+  async asApplication<R>(text: string, parameters: unknown[]): Promise<R[]> {
+    const { role } = this.scope.tenant;
+    if (role === null) return rowsOf(await this.runner.query(text, parameters, true));
+    return rowsOf(await this.runner.withoutRole(role, text, parameters));
+  }
+
   /** Runs a COPY … TO STDOUT; no other statement can run until the stream has ended. */
   copyOut(text: string): Promise<Readable> {
     return this.runner.copy(copyTo(text));
