@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { MigrationSets } from '@app/database';
+import { migrateJobs } from '@app/jobs';
 import { CommandLineDataSource } from '@app/tenancy';
 
 const files = (glob: string): string[] => [join(__dirname, `libs/${glob}.{ts,js}`)];
 
 /** Where entities and migrations are found: read by the bootstrap and, through the default export, by the TypeORM CLI. */
 export const migrationSets: MigrationSets = {
+  libraries: [migrateJobs],
   platform: {
     entities: [...files('tenancy/src/*.entity'), ...files('auth/src/*/*.entity')],
     migrations: [...files('tenancy/src/migrations/*'), ...files('auth/src/migrations/*')],

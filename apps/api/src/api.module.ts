@@ -4,6 +4,7 @@ import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
 import { Database, DatabaseModule } from '@app/database';
 import { DomainModule } from '@app/domain';
+import { JobsModule } from '@app/jobs';
 import { TenancyModule } from '@app/tenancy';
 import { HealthController } from './health.controller';
 import { Drain } from './http/drain';
@@ -21,6 +22,7 @@ export class ApiModule {
         ConfigModule.with(settings),
         DatabaseModule.on(database),
         TenancyModule,
+        JobsModule.on(settings.works),
         AuthModule.on(settings),
         CrudModule,
         DomainModule,

@@ -1,6 +1,7 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '@app/access';
+import { Jobs } from '@app/jobs';
 import { Readiness } from '@app/tenancy';
 import { Drain } from './http/drain';
 
@@ -11,6 +12,7 @@ import { Drain } from './http/drain';
 export class HealthController {
   constructor(
     private readonly readiness: Readiness,
+    private readonly jobs: Jobs,
     private readonly drain: Drain,
   ) {}
 
@@ -23,7 +25,9 @@ export class HealthController {
   @Get('ready')
   @ApiOperation({ summary: 'Should it be sent requests?' })
   async ready(): Promise<{ status: string }> {
-    const obstacle = this.drain.isDraining ? 'This process is stopping.' : await this.readiness.obstacle();
+    const obstacle = this.drain.isDraining
+      ? 'This process is stopping.'
+      : ((await this.readiness.obstacle()) ?? (await this.jobs.obstacle()));
     if (obstacle) throw new ServiceUnavailableException({ code: 'not_ready', message: obstacle });
     return { status: 'ready' };
   }

@@ -210,6 +210,11 @@ export class Settings {
   @Matches(/@/, { message: 'must be an e-mail address, or one like "Books" <books@example.com>' })
   readonly mailFrom?: string;
 
+  /** Whether the API does jobs too, and needs no worker. Unset: in development. */
+  @IsOptional()
+  @IsBoolean()
+  readonly workerInApi?: boolean;
+
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   readonly logLevel: string = 'info';
@@ -236,6 +241,11 @@ export class Settings {
 
   get hasOneTenant(): boolean {
     return this.tenancy === 'single';
+  }
+
+  /** Whether this process does jobs. */
+  get works(): boolean {
+    return this.workerInApi ?? this.nodeEnv === 'development';
   }
 
   /** Where clients reach the API, without a slash at the end. */

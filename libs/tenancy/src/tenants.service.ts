@@ -88,6 +88,11 @@ export class TenantsService implements OnModuleInit {
     return tenant;
   }
 
+  /** The ids of all tenants that may be served. */
+  async activeIds(): Promise<string[]> {
+    return (await this.tenants.find({ select: { id: true }, where: { status: 'active' } })).map(({ id }) => id);
+  }
+
   private async findAll(ids: string[]): Promise<(Tenant | Error)[]> {
     const found = new Map((await this.tenants.findBy({ id: In(ids) })).map((tenant) => [tenant.id, tenant]));
     return ids.map((id) => found.get(id) ?? gone());

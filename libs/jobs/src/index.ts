@@ -1,0 +1,5 @@
+export { Job, type JobHandler, type JobOptions, type JobType } from './job.decorator';
+export { Jobs, type Enqueue } from './jobs.service';
+export * from './jobs.module';
+export * from './migrate-jobs';
+export { CONNECTIONS_OF_A_WORKER, Worker } from './worker';

@@ -1,0 +1,195 @@
+import { BeforeApplicationShutdown, Inject, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
+import pLimit from 'p-limit';
+import { type Db, JobResult, JobWithMetadata, PgBoss } from 'pg-boss';
+import { DataSource } from 'typeorm';
+import { Settings } from '@app/config';
+import { DATABASE, type Database, type Place, UnitOfWork } from '@app/database';
+import { runWithRequest } from '@app/observability';
+import { TenantsService } from '@app/tenancy';
+import { BY_THE_CLOCK, Envelope } from './envelope';
+import { Handled, Handlers } from './handlers';
+import { ensureQueues, ensureSchedules } from './queues';
+import { affected, inUnit, through } from './statements';
+
+/** Connections to the database that a worker holds besides its pool: two of pg-boss, and one that listens. */
+export const CONNECTIONS_OF_A_WORKER = 3;
+
+const BATCH = 20; // jobs of one kind that are fetched at a time, and of one tenant that run at a time, in all processes
+const FETCHERS = 2; // of each kind: while one is busy with a tenant that has many jobs, another sees to the rest
+const POLL_SECONDS = 2; // for what nobody is told of: a job whose time has come
+const SUPERVISE_SECONDS = 30; // between looks for jobs whose worker is gone
+const LAST_WORD_MS = 5_000; // for a job that does not end with the grace; Postgres undoes what it did
+const WAIT_SECONDS = 60; // until a job is tried again whose tenant may not be served
+
+/** Does the jobs that wait, in a process that works. */
+@Injectable()
+export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Jobs');
+  private readonly boss: PgBoss;
+  private readonly inTurn: ReturnType<typeof pLimit>;
+  /** Whether it fetches jobs. */
+  works = false;
+
+  constructor(
+    @Inject(DATABASE) { names, directUrl }: Database,
+    private readonly settings: Settings,
+    private readonly dataSource: DataSource,
+    private readonly handlers: Handlers,
+    private readonly tenants: TenantsService,
+    private readonly unitOfWork: UnitOfWork,
+  ) {
+    this.inTurn = pLimit(Math.max(1, settings.databasePoolSize - 1)); // each holds a connection
+    this.boss = new PgBoss({
+      connectionString: directUrl,
+      application_name: 'starter jobs',
+      schema: names.jobs,
+      max: CONNECTIONS_OF_A_WORKER - 1,
+      migrate: false,
+      createSchema: false,
+      useListenNotify: true,
+      superviseIntervalSeconds: SUPERVISE_SECONDS,
+      monitorIntervalSeconds: SUPERVISE_SECONDS,
+      reindex: false, // the owner's to do
+      openTelemetry: { propagateContext: true },
+    });
+    this.boss.on('error', (error) => this.logger.error(error));
+    this.boss.on('warning', ({ message }) => this.logger.warn(message));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const handled = this.handlers.all();
+    await this.boss.start({ attempts: 10 });
+    await ensureQueues(this.boss, handled);
+    await ensureSchedules(this.boss, handled);
+    for (const each of handled) {
+      await this.boss.work(
+        each.job.name,
+        {
+          batchSize: BATCH,
+          groupConcurrency: BATCH,
+          localConcurrency: FETCHERS,
+          burstWhenBatchFull: true,
+          notifyPollingIntervalSeconds: POLL_SECONDS,
+          perJobResults: true,
+          includeMetadata: true,
+        },
+        (jobs: JobWithMetadata<Envelope>[]) =>
+          Promise.all(jobs.map((job) => this.inTurn(() => this.settle(each, job)))),
+      );
+    }
+    this.works = true;
+    this.logger.log(`Working on ${handled.map(({ job }) => job.name).join(', ') || 'nothing: there is no job'}.`);
+  }
+
+  /** Finishes what runs, for as long as SHUTDOWN_GRACE_SECONDS; what then still runs is undone, and another worker's to do. */
+  async beforeApplicationShutdown(signal?: string): Promise<void> {
+    this.works = false;
+    const grace = this.settings.shutdownGraceSeconds * 1_000;
+    if (signal) setTimeout(() => process.exit(1), grace + LAST_WORD_MS).unref();
+    await this.boss.stop({ graceful: true, timeout: grace });
+  }
+
+  /** Does a job and says in the log what became of it. Never throws. */
+  private settle(handled: Handled, job: JobWithMetadata<Envelope>): Promise<JobResult> {
+    const { tenantId } = job.data;
+    return runWithRequest({ requestId: requestOf(job) }, async (): Promise<JobResult> => {
+      const start = performance.now();
+      const about = () => ({
+        job: job.name,
+        id: job.id,
+        tenantId,
+        attempt: job.retryCount + 1,
+        ms: Math.round(performance.now() - start),
+      });
+      try {
+        const outcome = await this.perform(handled, job);
+        this.logger.log(`job ${outcome}`, about());
+        return { id: job.id, status: 'completed' };
+      } catch (error) {
+        this.logger.warn(error, about());
+        return { id: job.id, status: 'failed', output: { message: (error as Error).message } };
+      }
+    });
+  }
+
+  private async perform({ job, handler }: Handled, given: JobWithMetadata<Envelope>): Promise<string> {
+    const { tenantId, actor, payload } = given.data;
+    if (job.withoutTenant) {
+      await handler.run(payload);
+      return 'done';
+    }
+    if (!tenantId) return this.shareOut(given);
+    const tenant = await this.placeOf(tenantId);
+    if (tenant === 'gone') return 'dropped: its tenant is gone';
+    if (tenant === 'waits') {
+      await this.putBack(given);
+      return 'put back: its tenant is not served';
+    }
+    const work = async () => {
+      await handler.run(payload);
+      await this.complete(given);
+    };
+    await this.unitOfWork
+      .run({ tenant, actor, requestId: requestOf(given) }, work)
+      .catch((error) => this.tenants.explain(tenantId, error));
+    return 'done';
+  }
+
+  /** Says that the job is done, in the transaction of what it did: that is kept once, or not at all. */
+  private async complete({ name, id, retryCount }: Attempt, db = inUnit()): Promise<void> {
+    const done = await this.boss.complete(name, { id, retryCount }, null, { db });
+    if (!affected(done)) throw new Error('Another worker has this job by now: what this one did is undone.');
+  }
+
+  /** Leaves a job for each active tenant, in the transaction that ends the one for all. */
+  private async shareOut({ name, id, retryCount }: JobWithMetadata<Envelope>): Promise<string> {
+    const tenants = await this.tenants.activeIds();
+    await this.inTransaction(async (db) => {
+      await this.complete({ name, id, retryCount }, db);
+      const jobs = tenants.map((tenantId) => ({
+        data: { ...BY_THE_CLOCK, tenantId, requestId: id },
+        group: { id: tenantId },
+      }));
+      if (jobs.length) await this.boss.insert(name, jobs, { db });
+    });
+    return `shared out to ${tenants.length} tenants`;
+  }
+
+  private async placeOf(tenantId: string): Promise<Place | 'gone' | 'waits'> {
+    try {
+      return await this.tenants.scopeOf(tenantId);
+    } catch (error) {
+      const status = (error as { getStatus?: () => number }).getStatus?.();
+      if (status === 404) return 'gone';
+      if (status === 403 || status === 503) return 'waits';
+      throw error;
+    }
+  }
+
+  /** Lets a job wait without having been tried, under the same id. */
+  private async putBack({
+    id,
+    name,
+    retryCount,
+    data,
+    singletonKey,
+    groupId,
+  }: JobWithMetadata<Envelope>): Promise<void> {
+    const group = groupId ? { id: groupId } : undefined;
+    await this.inTransaction(async (db) => {
+      const taken = await this.boss.deleteJob(name, { id, retryCount }, { db });
+      if (!affected(taken)) return; // another worker has it by now
+      const waiting = { id, data, group, singletonKey: singletonKey ?? undefined, startAfter: WAIT_SECONDS };
+      await this.boss.insert(name, [waiting], { db });
+    });
+  }
+
+  private inTransaction(work: (db: Db) => Promise<void>): Promise<void> {
+    return this.dataSource.transaction((manager) => work(through((text, values) => manager.query(text, values))));
+  }
+}
+
+/** One try of a job, which no longer counts once another worker has begun the next. */
+type Attempt = Pick<JobWithMetadata, 'name' | 'id' | 'retryCount'>;
+
+const requestOf = ({ id, data }: JobWithMetadata<Envelope>): string => data.requestId ?? id;
