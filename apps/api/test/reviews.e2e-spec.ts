@@ -1,3 +1,4 @@
+import { withAdmin } from '@app/database';
 import { aBook, aCritic, aReview } from '@app/domain';
 import { startApi, TestApi } from '@app/testing';
 import { books, critics, reviews, Values } from './models';
@@ -136,5 +137,105 @@ describe('reviews', () => {
       expect(body.results.map(({ status }: Values) => status)).toEqual([409, 200, 404]);
       expect((await api.http.post(`${path}/bulk/read`).send({ ids })).body.missing).toEqual([ids[1], UNKNOWN_ID]);
     });
+  });
+});
+
+describe('the average rating of a book', () => {
+  let api: TestApi;
+  beforeAll(async () => (api = await startApi({ WORKER_IN_API: 'true' })));
+  afterAll(() => api.close());
+
+  const create = async (path: string, values: Values): Promise<string> =>
+    (await api.http.post(path).send(values).expect(201)).body.id;
+  const ratings = (bookId: string, ...values: number[]): Promise<Values[]> =>
+    Promise.all(
+      values.map(async (rating) => ({ bookId, rating, title: 'T', criticId: await create(critics.path, aCritic()) })),
+    );
+  const aBookRated = async (...values: number[]) => {
+    const bookId = await create(books.path, aBook());
+    const items = await ratings(bookId, ...values);
+    const ids: string[] = (await api.http.post(`${reviews.path}/bulk`).send(items).expect(201)).body.ids;
+    await becomes(bookId, average(values));
+    return { bookId, items, ids };
+  };
+  const average = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const becomes = async (bookId: string, rating: number | null) => {
+    for (;;) {
+      const { body } = await api.http.get(`${books.path}/${bookId}`).expect(200);
+      if (body.averageRating === rating) return body;
+    }
+  };
+
+  it('follows a review that is created, changed and deleted, and leaves the version of the book alone', async () => {
+    const bookId = await create(books.path, aBook());
+    const [first, second] = await ratings(bookId, 5, 2);
+    const id = await create(reviews.path, first);
+    await becomes(bookId, 5);
+    await create(reviews.path, second);
+    await becomes(bookId, 3.5);
+    await api.http.patch(`${reviews.path}/${id}`).send({ rating: 1 }).expect(200);
+    const book = await becomes(bookId, 1.5);
+    expect(book).toMatchObject({ version: 1, updatedAt: book.createdAt });
+    await api.http.delete(`${reviews.path}/${id}`).expect(204);
+    await becomes(bookId, 2);
+  });
+
+  it('follows an upsert, of one and of many', async () => {
+    const { bookId, items } = await aBookRated(5, 5);
+    await api.http
+      .put(reviews.path)
+      .send({ ...items[0], rating: 2 })
+      .expect(200);
+    await becomes(bookId, 3.5);
+    await api.http
+      .put(`${reviews.path}/bulk`)
+      .send(items.map((item) => ({ ...item, rating: 1 })))
+      .expect(200);
+    await becomes(bookId, 1);
+  });
+
+  it('follows a bulk change and a bulk delete, down to no review', async () => {
+    const { bookId, ids } = await aBookRated(5, 4);
+    await api.http
+      .patch(`${reviews.path}/bulk`)
+      .send(ids.map((id) => ({ id, rating: 3 })))
+      .expect(200);
+    await becomes(bookId, 3);
+    await api.http.post(`${reviews.path}/bulk/delete`).send({ ids }).expect(200);
+    await becomes(bookId, null);
+  });
+
+  it('follows a review to another book', async () => {
+    const [one, other] = [await aBookRated(5, 1), await aBookRated(4)];
+    await api.http.patch(`${reviews.path}/${one.ids[0]}`).send({ bookId: other.bookId }).expect(200);
+    await becomes(one.bookId, 1);
+    await becomes(other.bookId, 4.5);
+  });
+
+  it('follows a delete by filter', async () => {
+    const { bookId } = await aBookRated(5, 4, 1);
+    await api.http.delete(`${reviews.path}?filter[bookId][eq]=${bookId}&filter[rating][gte]=4`).expect(200);
+    await becomes(bookId, 1);
+  });
+
+  it('follows an import', async () => {
+    const { bookId } = await aBookRated(5);
+    const lines = (await ratings(bookId, 1, 3)).map((review) => JSON.stringify(review)).join('\n');
+    await api.http.post(`${reviews.path}/import`).set('content-type', 'application/x-ndjson').send(lines).expect(200);
+    await becomes(bookId, 3);
+  });
+
+  it('stays as it is after what was not done', async () => {
+    const { bookId, items, ids } = await aBookRated(5);
+    const countJobs = () =>
+      withAdmin(api.adminUrl, async (client) => (await client.query(`SELECT FROM ${api.prefix}jobs.job`)).rowCount);
+    const before = await countJobs();
+    await api.http
+      .patch(`${reviews.path}/bulk?dryRun=true`)
+      .send([{ id: ids[0], rating: 1 }])
+      .expect(200);
+    await api.http.post(reviews.path).send(items[0]).expect(409);
+    expect(await countJobs()).toBe(before);
+    await becomes(bookId, 5);
   });
 });

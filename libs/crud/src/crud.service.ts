@@ -93,6 +93,11 @@ export abstract class CrudService<E extends BaseEntity> {
     return this.writer.deleteMatching(this.lists, selection, how);
   }
 
+  /** Those of the records that there are, which nobody else changes or deletes until the unit of work is over. */
+  lockMany(ids: string[]): Promise<E[]> {
+    return this.writer.lock(ids);
+  }
+
   /** Writes the records of a file, whose lines come in batches. */
   async importMany(batches: AsyncIterable<ImportLine<DeepPartial<E>>[]>, how: HowImport = {}): Promise<ImportReport> {
     return new Importer<E>(this.writer.sql, naturalKeyOf(this.repository.target)!, how).run(batches);

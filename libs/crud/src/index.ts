@@ -13,5 +13,6 @@ export * from './reading/list-query';
 export * from './shapes';
 export * from './writing/conditions';
 export { type Change, type How, type HowMatching } from './writing/record-writer';
+export { type HowImport, type ImportLine, type ImportReport } from './transfer/importer';
 export { FORMATS } from './transfer/upload';
 export { isRefused, type Outcome } from './writing/write-each';

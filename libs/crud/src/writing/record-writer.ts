@@ -153,6 +153,11 @@ export class RecordWriter<E extends BaseEntity> {
     return this.refusing('write', () => this.writer.restore(id));
   }
 
+  /** Those records that there are, which nobody else writes until the unit of work is over. */
+  async lock(ids: string[]): Promise<E[]> {
+    return (await this.writer.lockById(ids, 'NO KEY UPDATE', { whole: true })) as E[];
+  }
+
   missing(): Cause {
     return { status: 404, code: 'not_found', pointer: '', detail: `${this.repository.metadata.name} does not exist.` };
   }
