@@ -1,2 +1,3 @@
 export * from './config.module';
 export * from './settings';
+export * from './run-process';
