@@ -1,9 +1,8 @@
-import { Inject, Injectable, Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { Inject, Logger } from '@nestjs/common';
 import { escapeIdentifier as quote } from 'pg';
 import { DataSource } from 'typeorm';
-import { Settings } from '@app/config';
 import { DATABASE, type Database } from '@app/database';
-import { HOUR } from './secrets';
+import { Job, JobHandler } from '@app/jobs';
 
 const AT_ONCE = 1_000; // rows a statement deletes at most, so that none holds locks for long
 
@@ -20,28 +19,21 @@ const OVER = {
 /** How many rows were deleted of each table. */
 export type Swept = Record<keyof typeof OVER, number>;
 
-/** Deletes what has expired, every hour and not in tests. Many processes may do so at the same time. */
-@Injectable()
-export class Sweeper implements OnModuleInit, OnApplicationShutdown {
+/** Deletes what has expired of the platform's, some at a time. Many may do so at the same time. */
+@Job('auth.sweep', { withoutTenant: true, cron: '17 * * * *' })
+export class Sweeper implements JobHandler {
   private readonly logger = new Logger('Sweeper');
-  private timer?: NodeJS.Timeout;
 
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     private readonly dataSource: DataSource,
-    private readonly settings: Settings,
   ) {}
 
-  onModuleInit(): void {
-    if (this.settings.nodeEnv === 'test') return;
-    this.timer = setInterval(() => void this.sweepQuietly(), HOUR).unref();
+  async run(): Promise<void> {
+    this.logger.log('What has expired is deleted.', await this.sweep());
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
-  }
-
-  /** Deletes the expired sessions, tokens, links, invitations and counts, some at a time. */
+  /** Deletes the expired sessions, tokens, links, invitations and counts. */
   async sweep(): Promise<Swept> {
     const swept = {} as Swept;
     for (const table of Object.keys(OVER) as (keyof Swept)[]) swept[table] = await this.sweepTable(table);
@@ -58,12 +50,5 @@ export class Sweeper implements OnModuleInit, OnApplicationShutdown {
       swept += count;
       if (count < AT_ONCE) return swept;
     }
-  }
-
-  /** What fails is tried again an hour later. */
-  private async sweepQuietly(): Promise<void> {
-    await this.sweep().catch((cause) =>
-      this.logger.warn(new Error('What has expired could not be deleted.', { cause })),
-    );
   }
 }
