@@ -227,15 +227,16 @@ describe('checkConnectionBudget', () => {
   };
 
   it('says nothing as long as all processes together have enough', async () => {
-    expect(await check({ DATABASE_POOL_SIZE: '1', REPLICAS: String(await free()) })).toEqual([]);
+    expect(await check({ DATABASE_POOL_SIZE: '1', REPLICAS: String(Math.floor((await free()) / 4)) })).toEqual([]);
   });
 
   it('says by how much they have not, outside production', async () => {
-    const replicas = (await free()) + 1;
+    const replicas = Math.floor((await free()) / 4) + 1; // each takes one, and three for jobs
     const [line, ...more] = await check({ DATABASE_POOL_SIZE: '1', REPLICAS: String(replicas) });
     expect(more).toEqual([]);
     expect(line).toBe(
-      `DATABASE_POOL_SIZE 1 × REPLICAS ${replicas} makes ${replicas} connections, and the server has ${replicas - 1}: ` +
+      `DATABASE_POOL_SIZE 1 and 3 for jobs, × REPLICAS ${replicas}, makes ${4 * replicas} connections, ` +
+        `and the server has ${await free()}: ` +
         'lower one of them, or raise max_connections.',
     );
   });
@@ -254,7 +255,7 @@ describe('checkConnectionBudget', () => {
     const settings = Settings.from(env);
     const database = await openDatabase(settings, SETS, () => undefined);
     const { message } = await failureOf(checkConnectionBudget(database, settings, () => undefined));
-    expect(message).toContain('DATABASE_POOL_SIZE 10 × REPLICAS 10000 makes 100000 connections');
+    expect(message).toContain('DATABASE_POOL_SIZE 10 and 3 for jobs, × REPLICAS 10000, makes 130000 connections');
   });
 });
 
