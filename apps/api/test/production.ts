@@ -19,5 +19,6 @@ export function aProduction({ url, prefix }: ScratchDatabase, mailAddress: strin
     SMTP_URL: `smtp://books:${aSecret()}@${mailAddress}`,
     MAIL_FROM: '"Books" <books@example.com>',
     SIGN_UP: 'open',
+    WORKER_IN_API: 'true',
   };
 }

@@ -15,6 +15,8 @@ import { Membership } from './logins/membership.entity';
 import { OidcAuthenticator } from './oidc-authenticator';
 import { Letters } from './mail/letters';
 import { Mailer } from './mail/mailer';
+import { Seal } from './mail/seal';
+import { SendMail } from './mail/send-mail.job';
 import { Invitation } from './members/invitation.entity';
 import { InvitationsController } from './members/invitations.controller';
 import { InvitationsService } from './members/invitations.service';
@@ -39,7 +41,7 @@ import { SignUpService } from './sign-up/sign-up.service';
 import { Sweeper } from './sweeper';
 
 const ENTITIES = [Login, Membership, Session, RefreshToken, SignUp, PasswordReset, Invitation, ApiKey];
-const SERVICES = [Letters, Mailer, MembersService, Passwords, Sweeper];
+const SERVICES = [Letters, Mailer, MembersService, Passwords, Seal, SendMail, Sweeper];
 
 /** Logins, and all that lets them in; with AUTH_MODE=oidc, what an OpenID provider says of its own. */
 @Global()

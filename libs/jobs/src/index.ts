@@ -1,5 +1,7 @@
+export * from './dead-letters';
+export { Hopeless } from './hopeless';
 export { Job, type JobHandler, type JobOptions, type JobType } from './job.decorator';
 export { Jobs, type Enqueue } from './jobs.service';
 export * from './jobs.module';
 export * from './migrate-jobs';
-export { CONNECTIONS_OF_A_WORKER, Worker } from './worker';
+export { Worker } from './worker';

@@ -3,16 +3,14 @@ import pLimit from 'p-limit';
 import { type Db, JobResult, JobWithMetadata, PgBoss } from 'pg-boss';
 import { DataSource } from 'typeorm';
 import { Settings } from '@app/config';
-import { DATABASE, type Database, type Place, UnitOfWork } from '@app/database';
+import { CONNECTIONS_FOR_JOBS, DATABASE, type Database, type Place, UnitOfWork } from '@app/database';
 import { runWithRequest } from '@app/observability';
 import { TenantsService } from '@app/tenancy';
 import { BY_THE_CLOCK, Envelope } from './envelope';
 import { Handled, Handlers } from './handlers';
+import { Hopeless } from './hopeless';
 import { ensureQueues, ensureSchedules } from './queues';
 import { affected, inUnit, through } from './statements';
-
-/** Connections to the database that a worker holds besides its pool: two of pg-boss, and one that listens. */
-export const CONNECTIONS_OF_A_WORKER = 3;
 
 const BATCH = 20; // jobs of one kind that are fetched at a time, and of one tenant that run at a time, in all processes
 const FETCHERS = 2; // of each kind: while one is busy with a tenant that has many jobs, another sees to the rest
@@ -43,7 +41,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       connectionString: directUrl,
       application_name: 'starter jobs',
       schema: names.jobs,
-      max: CONNECTIONS_OF_A_WORKER - 1,
+      max: CONNECTIONS_FOR_JOBS - 1, // and one that listens
       migrate: false,
       createSchema: false,
       useListenNotify: true,
@@ -106,8 +104,9 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
         this.logger.log(`job ${outcome}`, about());
         return { id: job.id, status: 'completed' };
       } catch (error) {
-        this.logger.warn(error, about());
-        return { id: job.id, status: 'failed', output: { message: (error as Error).message } };
+        const isLast = error instanceof Hopeless || job.retryCount >= job.retryLimit;
+        this.logger[isLast ? 'error' : 'warn'](error, about());
+        return { id: job.id, status: isLast ? 'deadletter' : 'failed', output: { message: (error as Error).message } };
       }
     });
   }

@@ -53,7 +53,7 @@ export class MembersService {
       { id: newId(), tenantId, email, role, tokenHash: digestOf(token), expiresAt: inTime(7 * DAY) },
       ['tenantId', 'email'],
     );
-    this.letters.invite(email, title, token);
+    await this.letters.invite(email, title, token);
   }
 
   /** The invitations to a tenant that can still be taken, the oldest first. */

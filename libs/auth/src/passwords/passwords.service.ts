@@ -29,7 +29,9 @@ export class PasswordsService {
     const { manager } = this.dataSource;
     await manager.insert(PasswordReset, { tokenHash: digestOf(token), email, expiresAt: inTime(HOUR) });
     const [may, isKnown] = [await this.limits.mayMail('reset', email), await manager.existsBy(Login, { email })];
-    if (may && isKnown) this.letters.resetPassword(email, token);
+    if (!may) return;
+    if (isKnown) await this.letters.resetPassword(email, token);
+    else await this.letters.nothing();
   }
 
   /** Sets the password of the login a link was mailed to, and ends all its sessions. The link works once. */

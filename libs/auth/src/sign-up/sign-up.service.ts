@@ -43,8 +43,8 @@ export class SignUpService {
     );
     const [may, isKnown] = [await this.limits.mayMail('sign-up', email), await manager.existsBy(Login, { email })];
     if (!may) return;
-    if (isKnown) this.letters.alreadySignedUp(email);
-    else this.letters.confirmSignUp(email, tenantTitle, token);
+    if (isKnown) await this.letters.alreadySignedUp(email);
+    else await this.letters.confirmSignUp(email, tenantTitle, token);
   }
 
   /** Makes the login and the tenant of a link; killed anywhere, the same link completes what was begun. */
