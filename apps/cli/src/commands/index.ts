@@ -1,6 +1,7 @@
 import { admins } from './admins';
 import { check } from './check';
 import { generate } from './generate';
+import { jobs } from './jobs';
 import { migrate } from './migrate';
 import { openapi } from './openapi';
 import { revert } from './revert';
@@ -21,6 +22,7 @@ export const Commands: Record<string, Command | undefined> = {
   'migration:show': show,
   'migration:check': check,
   admins,
+  jobs,
   tenants,
   openapi,
 };
