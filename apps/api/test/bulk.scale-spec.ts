@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { withAdmin } from '@app/database';
-import { ApiProcess, makeDatabase, openTestDatabase, testSettings, signIn } from '@app/testing';
+import { AppProcess, makeDatabase, openTestDatabase, testSettings, signIn } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 
 const MANY = 50_000; // what one bulk call takes by default
@@ -10,7 +10,7 @@ describe('50,000 items in one call', () => {
   it('are created, upserted, updated and deleted, in under 600 MB', async () => {
     const server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
     const database = await makeDatabase(server.adminUrl);
-    const api = ApiProcess.start({ DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix });
+    const api = AppProcess.start('api', { DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix });
     try {
       const origin = await api.url();
       const url = `${origin}/api/v1/books/bulk`;

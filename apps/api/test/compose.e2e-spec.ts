@@ -8,6 +8,7 @@ const ROOT = join(__dirname, '../../..');
 
 interface Service {
   image?: string;
+  command?: string[];
   build?: { context?: string; dockerfile?: string; target?: string };
   environment?: Record<string, string>;
   ports?: string[];
@@ -24,7 +25,7 @@ interface ComposeFile {
 
 /** A compose file as a fresh clone sees it, no variable being set. */
 const read = (file: string): ComposeFile =>
-  parse(readFileSync(join(ROOT, file), 'utf8').replace(/\$\{\w+:-([^}]*)\}/g, '$1'));
+  parse(readFileSync(join(ROOT, file), 'utf8').replace(/\$\{\w+:-([^}]*)\}/g, '$1'), { merge: true });
 
 describe.each(['docker-compose.yml', 'docker-compose.dev.yml'])('%s', (file) => {
   const services = Object.entries(read(file).services);
@@ -70,7 +71,7 @@ describe.each(['docker-compose.yml', 'docker-compose.dev.yml'])('%s', (file) => 
 
 describe('docker-compose.yml', () => {
   const { services, configs, volumes } = read('docker-compose.yml');
-  const { db, api, pgadmin } = services;
+  const { db, api, worker, pgadmin } = services;
   const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = db.environment!;
 
   it('is for development: production would refuse its passwords, each of them, and ask for secrets', () => {
@@ -98,7 +99,16 @@ describe('docker-compose.yml', () => {
 
   it('starts what needs the database once the database is healthy', () => {
     expect(db.healthcheck).toBeDefined();
-    for (const { depends_on } of [api, pgadmin]) expect(depends_on).toEqual({ db: { condition: 'service_healthy' } });
+    for (const { depends_on } of [api, worker, pgadmin])
+      expect(depends_on).toEqual({ db: { condition: 'service_healthy' } });
+  });
+
+  it('has workers like the API, as many as are wanted: none has a name or a port that another could not have', () => {
+    const { command, ...rest } = worker;
+    const { ports, ...shared } = api;
+    expect(command).toEqual(['node', 'dist/apps/worker/src/main.js']);
+    expect(rest).toEqual(shared);
+    expect(ports).toHaveLength(1);
   });
 
   it('keeps the data in a volume with a name', () => {

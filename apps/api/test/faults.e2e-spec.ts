@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Database, EmbeddedPostgres, withAdmin } from '@app/database';
 import {
-  ApiProcess,
+  AppProcess,
   claim,
   freshPrefix,
   makeDatabase,
@@ -25,9 +25,9 @@ afterAll(() => server.release());
 
 describe('processes that boot on an empty database', () => {
   let database: ScratchDatabase;
-  const running: ApiProcess[] = [];
+  const running: AppProcess[] = [];
   const start = () => {
-    const api = ApiProcess.start({
+    const api = AppProcess.start('api', {
       DATABASE_URL: database.url,
       SCHEMA_PREFIX: database.prefix,
       DATABASE_POOL_SIZE: '2',
@@ -75,11 +75,11 @@ describe('processes that boot on an empty database', () => {
 
 describe('a process that is killed -9 while it makes the tenant of a sign-up', () => {
   let database: ScratchDatabase;
-  let [killed, other]: ApiProcess[] = [];
+  let [killed, other]: AppProcess[] = [];
   beforeEach(async () => {
     database = await makeDatabase(server.adminUrl);
     const env = { DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix, DATABASE_POOL_SIZE: '2' };
-    [killed, other] = [ApiProcess.start(env), ApiProcess.start(env)];
+    [killed, other] = [AppProcess.start('api', env), AppProcess.start('api', env)];
   });
   afterEach(async () => {
     await Promise.all([killed, other].map((api) => api.kill('SIGTERM')));
@@ -120,7 +120,7 @@ describe('a process that is killed -9 while it makes the tenant of a sign-up', (
 
 describe('a Postgres that is killed -9 under load', () => {
   let folder: string;
-  let api: ApiProcess;
+  let api: AppProcess;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'killed-'));
     await chmod(folder, 0o755); // run by root, Postgres is another user
@@ -132,7 +132,7 @@ describe('a Postgres that is killed -9 under load', () => {
 
   it('makes requests fail with 503 problems, and is used again once it is back', async () => {
     const options = { dataDir: join(folder, 'data'), dataDirIsExplicit: true, announce: () => undefined };
-    api = ApiProcess.start({ POSTGRES_DATA_DIR: options.dataDir, DATABASE_POOL_SIZE: '5' });
+    api = AppProcess.start('api', { POSTGRES_DATA_DIR: options.dataDir, DATABASE_POOL_SIZE: '5' });
     const url = await api.url();
 
     const authorization = await signIn(url);

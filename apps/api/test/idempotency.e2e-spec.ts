@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Response, Test } from 'supertest';
 import { CrudService } from '@app/crud';
 import { currentUnit, UnitOfWork } from '@app/database';
-import { ApiProcess, startApi, TestApi } from '@app/testing';
+import { AppProcess, startApi, TestApi } from '@app/testing';
 import { books, Maker, Model, MODELS, reviews, Values } from './models';
 import { aPerson } from './people';
 import { expectProblem } from './problems';
@@ -471,7 +471,11 @@ describe('a request whose first goes on and on', () => {
 describe('a process that is killed -9 between effect and answer', () => {
   it('leaves the answer behind: another process gives it, and writes nothing', async () => {
     const tunnel = await Tunnel.to(api.adminUrl);
-    const doomed = ApiProcess.start({ DATABASE_URL: tunnel.url, SCHEMA_PREFIX: api.prefix, DATABASE_POOL_SIZE: '2' });
+    const doomed = AppProcess.start('api', {
+      DATABASE_URL: tunnel.url,
+      SCHEMA_PREFIX: api.prefix,
+      DATABASE_POOL_SIZE: '2',
+    });
     try {
       const url = await doomed.url();
       const [key, values] = [randomUUID(), (await books.prepare(api))()];

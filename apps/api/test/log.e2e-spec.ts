@@ -1,4 +1,4 @@
-import { ApiProcess, makeDatabase, openTestDatabase, testSettings, signIn, startApi, watchedLog } from '@app/testing';
+import { AppProcess, makeDatabase, openTestDatabase, testSettings, signIn, startApi, watchedLog } from '@app/testing';
 import { Logger } from '@nestjs/common';
 import { DEMO_LOGIN } from '@app/auth';
 import { withAdmin } from '@app/database';
@@ -14,7 +14,11 @@ describe('the log of an API', () => {
   beforeAll(async () => {
     const server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
     const database = await makeDatabase(server.adminUrl);
-    const api = ApiProcess.start({ DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix, LOG_LEVEL: 'debug' });
+    const api = AppProcess.start('api', {
+      DATABASE_URL: database.url,
+      SCHEMA_PREFIX: database.prefix,
+      LOG_LEVEL: 'debug',
+    });
     try {
       const url = await api.url();
       const authorization = await signIn(url);
@@ -104,7 +108,7 @@ describe('the log of every API that a spec starts', () => {
     const server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
     const database = await makeDatabase(server.adminUrl);
     const env = { NODE_ENV: 'development', DATABASE_URL: database.url, SCHEMA_PREFIX: database.prefix };
-    const api = ApiProcess.start(env);
+    const api = AppProcess.start('api', env);
     try {
       const login = { email: 'new@example.com', password: 'correct horse battery', tenantName: 'New' };
       const headers = { 'content-type': 'application/json' };

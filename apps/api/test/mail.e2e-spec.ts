@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import supertest from 'supertest';
-import { Mailer } from '@app/auth';
-import { Database } from '@app/database';
+import { Database, withAdmin } from '@app/database';
 import {
-  ApiProcess,
+  AppProcess,
+  closeApi,
   MailRefusal,
   MailServer,
   makeDatabase,
+  openApi,
   openTestDatabase,
   ScratchDatabase,
   signIn,
@@ -15,20 +16,20 @@ import {
   testSettings,
 } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
-import { anEmail, aPerson, PASSWORD } from './people';
+import { anEmail, aPerson, PASSWORD, tokenTo } from './people';
 import { aProduction } from './production';
 
 let server: Database;
 let database: ScratchDatabase;
 let mail: MailServer;
 let env: ReturnType<typeof aProduction>;
-let api: ApiProcess;
+let api: AppProcess;
 let url: string;
 beforeAll(async () => {
   server = await openTestDatabase(testSettings(), migrationSets, () => undefined);
   [database, mail] = [await makeDatabase(server.adminUrl), await MailServer.start()];
   env = aProduction(database, mail.address);
-  api = ApiProcess.start(env);
+  api = AppProcess.start('api', env);
   url = await api.url();
 });
 afterAll(async () => {
@@ -105,7 +106,7 @@ describe('a mail server', () => {
     const [code] = refusal.words.split(' '); // no two of these refusals have the same
     const line = await api.line(new RegExp(`could not be sent.*${code}`));
     expect(JSON.parse(line)).toMatchObject({
-      level: 'error',
+      level: ['recipient', 'letter'].includes(refusal.at) ? 'error' : 'warn', // which is tried again
       msg: expect.stringMatching(/^A mail could not be sent: Confirm your e-mail address/),
     });
     expect(line).not.toMatch(/[\w-]{43}/); // the length of every secret we hand out
@@ -123,39 +124,61 @@ describe('a mail server', () => {
     await signUp(anEmail()).expect(202);
     await coming;
     await supertest(url).get('/health/ready').expect(200);
-    expect(await api.line(/could not be sent.*Greeting/)).toContain('"level":"error"');
+    expect(await api.line(/could not be sent.*Greeting/)).toContain('"level":"warn"');
   });
 });
 
-describe('mail that is under way', () => {
+describe('mail that nobody could send yet', () => {
   let slow: MailServer;
-  let here: TestApi;
-  beforeEach(async () => {
-    slow = await MailServer.start();
-    here = await startApi({ SMTP_URL: `smtp://${slow.address}`, MAIL_FROM: 'books@example.com' });
-  });
+  beforeEach(async () => (slow = await MailServer.start()));
   afterEach(() => slow.stop());
-  const forgot = (email: string) => here.anonymous.post('/api/v1/auth/password/forgot').send({ email }).expect(202);
+  const setting = () => ({ SMTP_URL: `smtp://${slow.address}`, MAIL_FROM: 'books@example.com' });
+  const forgot = (here: TestApi, email: string) =>
+    here.anonymous.post('/api/v1/auth/password/forgot').send({ email }).expect(202);
+  const jobs = async (here: TestApi) => {
+    const { rows } = await withAdmin(here.adminUrl, (client) =>
+      client.query(`SELECT * FROM ${here.prefix}jobs.job WHERE name = 'auth.send-mail'`),
+    );
+    return rows as { state: string; data: object }[];
+  };
 
-  it('is sent, also when the process stops right after it was asked for', async () => {
+  it('waits for a worker, and tells whoever has only the database neither whom it is for nor what it says', async () => {
+    const here = await startApi(setting());
     const { email } = await aPerson(here);
-    slow.beforeTaking = setTimeout(500);
-    await forgot(email);
+    await forgot(here, email);
+    const token = tokenTo(here, email);
+    const kept = JSON.stringify(await jobs(here));
+    for (const said of [email, token, 'password']) expect(kept).not.toContain(said);
+    expect(slow.letters).toEqual([]);
+    const worker = await openApi(testSettings({ ...setting(), SCHEMA_PREFIX: here.prefix, WORKER_IN_API: 'true' }));
+    expect(await slow.tokenTo(email, 'reset')).toBe(token);
+    await closeApi(worker.app);
     await here.close();
-    expect(slow.letters.at(-1)).toMatchObject({
-      from: 'books@example.com',
-      to: email,
-      subject: 'Choose a new password',
-    });
   });
 
-  it('and can no longer be taken on is not told of: the answer is the same for whom it was for and for nobody', async () => {
+  it('leaves as many jobs for an address that is known as for one that is not', async () => {
+    const here = await startApi(setting());
     const { email } = await aPerson(here);
-    slow.beforeTaking = new Promise(() => undefined);
-    const mailer = here.app.get(Mailer, { strict: false });
-    for (let n = 0; n < 200; n++) mailer.send({ to: anEmail(), subject: 'One of many', text: '' });
-    const [known, unknown] = [await forgot(email), await forgot(anEmail())];
-    expect([known.text, Object.keys(known.headers)]).toEqual([unknown.text, Object.keys(unknown.headers)]);
+    const counts: number[] = [];
+    for (const address of [email, anEmail()]) {
+      const before = (await jobs(here)).length;
+      await forgot(here, address);
+      counts.push((await jobs(here)).length - before);
+    }
+    expect(counts).toEqual([1, 1]);
+    await here.close();
+  });
+
+  it('is tried again when the server is there again', async () => {
+    const here = await startApi({ ...setting(), WORKER_IN_API: 'true' });
+    const { email } = await aPerson(here);
+    slow.refusal = { at: 'letter', code: 451, words: '4.3.0 Come again' };
+    await forgot(here, email);
+    while (!(await jobs(here)).some(({ state }) => state === 'retry')) await setTimeout(20);
+    slow.refusal = undefined;
+    const before = slow.letters.length;
+    while (slow.letters.length === before) await setTimeout(20);
+    expect(slow.letters.at(-1)).toMatchObject({ to: email, subject: 'Choose a new password' });
     await here.close();
   });
 });

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database, withAdmin } from '@app/database';
-import { ApiProcess, makeDatabase, openTestDatabase, ScratchDatabase, testSettings, signIn } from '@app/testing';
+import { AppProcess, makeDatabase, openTestDatabase, ScratchDatabase, testSettings, signIn } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 
 const BOOK = { identifier: '978-3-16-148410-0', name: 'N', author: 'A' };
@@ -14,10 +14,10 @@ const BOOK = { identifier: '978-3-16-148410-0', name: 'N', author: 'A' };
 describe('npm start, without a database', () => {
   let folder: string;
   let env: NodeJS.ProcessEnv;
-  const running: ApiProcess[] = [];
+  const running: AppProcess[] = [];
 
   const start = (more: NodeJS.ProcessEnv = {}) => {
-    const api = ApiProcess.start({ ...env, ...more });
+    const api = AppProcess.start('api', { ...env, ...more });
     running.push(api);
     return api;
   };
@@ -147,9 +147,9 @@ describe('npm start, without a database', () => {
 describe('npm start, with DATABASE_URL', () => {
   let server: Database;
   let database: ScratchDatabase;
-  const running: ApiProcess[] = [];
+  const running: AppProcess[] = [];
   const start = (more: NodeJS.ProcessEnv = {}) => {
-    const api = ApiProcess.start({
+    const api = AppProcess.start('api', {
       DATABASE_URL: database.url,
       SCHEMA_PREFIX: database.prefix,
       DATABASE_POOL_SIZE: '2',

@@ -1,4 +1,4 @@
-export * from './api-process';
+export * from './app-process';
 export * from './mail-server';
 export * from './pg-bouncer';
 export * from './start-api';

@@ -5,10 +5,8 @@ import { createInterface } from 'node:readline';
 import { NO_LIMITS } from './no-limits';
 import { watchedLog } from './watched-log';
 
-const MAIN = 'dist/apps/api/src/main.js';
-
-/** An API in a process of its own, the built one, for tests that stop, kill and race processes. */
-export class ApiProcess {
+/** An app in a process of its own, the built one, for tests that stop, kill and race processes. */
+export class AppProcess {
   /** Everything it has written, line by line. */
   readonly lines: string[] = [];
   /** How it ended: its exit code, or the signal that killed it. */
@@ -29,12 +27,13 @@ export class ApiProcess {
     });
   }
 
-  /** Starts the built API with `env` on top of a bare environment. */
-  static start(env: NodeJS.ProcessEnv): ApiProcess {
-    if (!existsSync(MAIN)) throw new Error('This test starts the built API: type "npm run build" first.');
+  /** Starts a built app with `env` on top of a bare environment. */
+  static start(app: 'api' | 'worker', env: NodeJS.ProcessEnv): AppProcess {
+    const main = `dist/apps/${app}/src/main.js`;
+    if (!existsSync(main)) throw new Error(`This test starts the built ${app}: type "npm run build" first.`);
     const { PATH, HOME } = process.env;
-    return new ApiProcess(
-      spawn(process.execPath, [MAIN], {
+    return new AppProcess(
+      spawn(process.execPath, [main], {
         env: { PATH, HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...NO_LIMITS, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
@@ -59,7 +58,7 @@ export class ApiProcess {
 
   /** Where it listens, once it does. */
   async url(): Promise<string> {
-    const [, url] = /Listening on ([^,]+),/.exec(await this.line(/Listening on/))!;
+    const [, url] = /(http:\/\/[^/,"]+)/.exec(await this.line(/Listening on|Healthy on/))!;
     return url.replace('[::1]', '127.0.0.1');
   }
 
