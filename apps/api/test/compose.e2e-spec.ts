@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { Settings } from '@app/config';
+import { Names } from '@app/database';
 
 const ROOT = join(__dirname, '../../..');
 
 interface Service {
   image?: string;
   command?: string[];
-  build?: { context?: string; dockerfile?: string; target?: string };
+  build?: { context: string; dockerfile?: string; target?: string };
   environment?: Record<string, string>;
   ports?: string[];
   volumes?: string[];
@@ -45,7 +46,10 @@ describe.each(['docker-compose.yml', 'docker-compose.dev.yml'])('%s', (file) => 
   it('mounts and builds only what exists', () => {
     for (const [, { build, volumes = [] }] of services) {
       const paths = volumes.map((volume) => volume.split(':')[0]).filter((path) => path.startsWith('.'));
-      for (const path of [...paths, ...(build?.dockerfile ? [build.dockerfile] : [])]) {
+      for (const path of [
+        ...paths,
+        ...(build?.context ? [join(build.context, build.dockerfile ?? 'Dockerfile')] : []),
+      ]) {
         expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
       }
     }
@@ -71,7 +75,7 @@ describe.each(['docker-compose.yml', 'docker-compose.dev.yml'])('%s', (file) => 
 
 describe('docker-compose.yml', () => {
   const { services, configs, volumes } = read('docker-compose.yml');
-  const { db, api, worker, pgadmin } = services;
+  const { db, api, dashboard, worker, pgadmin } = services;
   const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = db.environment!;
 
   it('is for development: production would refuse its passwords, each of them, and ask for secrets', () => {
@@ -109,6 +113,14 @@ describe('docker-compose.yml', () => {
     expect(command).toEqual(['node', 'dist/apps/worker/src/main.js']);
     expect(rest).toEqual(shared);
     expect(ports).toHaveLength(1);
+  });
+
+  it('shows the jobs, as the application and not as the administrator', () => {
+    const { DATABASE_URL, PGBOSS_SCHEMA } = dashboard.environment!;
+    const settings = Settings.from({ ...api.environment });
+    expect(DATABASE_URL).toBe(settings.databaseUrl);
+    expect(PGBOSS_SCHEMA).toBe(Names.of(settings).jobs);
+    expect(dashboard.ports).toEqual([`${new URL(settings.jobsDashboardUrl!).host}:3000`]);
   });
 
   it('keeps the data in a volume with a name', () => {

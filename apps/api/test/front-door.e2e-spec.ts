@@ -15,6 +15,13 @@ describe('GET /', () => {
     for (const link of links) await api.http.get(link).expect(200);
   });
 
+  it('links the jobs where they can be looked at', async () => {
+    const url = 'http://127.0.0.1:3000';
+    const other = await startApi({ JOBS_DASHBOARD_URL: url });
+    expect((await other.anonymous.get('/').expect(200)).text).toContain(`<a href="${url}">Jobs</a>`);
+    await other.close();
+  });
+
   it('says how to sign in, which the documentation can', async () => {
     const { text } = await api.anonymous.get('/').expect(200);
     expect(text).toContain('<code>demo@example.com</code> with\n<code>demo-password</code>');

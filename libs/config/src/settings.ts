@@ -215,6 +215,11 @@ export class Settings {
   @IsBoolean()
   readonly workerInApi?: boolean;
 
+  /** Where the jobs can be looked at: in development the landing page links to it. Unset: no link. */
+  @IsOptional()
+  @IsUrl(WEB_URL, { message: 'must be like http://127.0.0.1:3000' })
+  readonly jobsDashboardUrl?: string;
+
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   readonly logLevel: string = 'info';

@@ -18,16 +18,19 @@ export class LandingController {
   @Get()
   @Header('Content-Type', 'text/html; charset=utf-8')
   show(): string {
-    const { isProduction, signsIn } = this.settings;
+    const { isProduction, signsIn, jobsDashboardUrl } = this.settings;
     const development = isProduction || !signsIn ? '' : demo() + mailbox(this.mailer.captured);
     return page(`<h1>It runs.</h1>
 <ul>
   <li><a href="/docs">Documentation</a>, to read and to try out; <a href="/docs-json">the same for programs</a></li>
   <li>Is it <a href="/health/live">alive</a>? Is it <a href="/health/ready">ready</a>?</li>
-</ul>
+${isProduction || !jobsDashboardUrl ? '' : jobs(jobsDashboardUrl)}</ul>
 ${development}`);
   }
 }
+
+const jobs = (url: string): string => `  <li><a href="${escaped(url)}">Jobs</a> that wait, run and ran</li>
+`;
 
 const demo = (): string => `<h2>Sign in</h2>
 <p>In <a href="/docs">the documentation</a>, press <b>Authorize</b> and sign in as <code>${DEMO_LOGIN.email}</code> with

@@ -14,6 +14,8 @@ const seconds = (work: () => void): number => {
 
 const book = { identifier: '978-3-16-148410-0', name: 'A Brief Horror Story of Time', author: 'Stephen Hawk King' };
 
+let authorization: Promise<string> | undefined;
+
 /** The Authorization header of the demonstration's login. */
 async function signIn(origin: string): Promise<string> {
   const answer = await fetch(`${origin}/api/v1/auth/sign-in`, {
@@ -23,6 +25,19 @@ async function signIn(origin: string): Promise<string> {
   });
   const { accessToken } = (await answer.json()) as { accessToken: string };
   return `Bearer ${accessToken}`;
+}
+
+/** What the API answers the demonstration's login, to a GET or, with `values`, to a POST. */
+async function ask(path: string, values?: object): Promise<any> {
+  const origin = stack.url('api', 8000);
+  authorization ??= signIn(origin);
+  const answer = await fetch(`${origin}/api/v1/${path}`, {
+    method: values ? 'POST' : 'GET',
+    headers: { authorization: await authorization, 'content-type': 'application/json' },
+    body: JSON.stringify(values),
+  });
+  expect(answer.ok).toBe(true);
+  return answer.json();
 }
 
 /** The book that `POST /api/v1/books` made, as it is found later. */
@@ -35,7 +50,7 @@ async function findBook(): Promise<unknown> {
 
 beforeAll(() => {
   if (noPgAdmin) report(`pgadmin is left out, its image cannot be had here: ${noPgAdmin}`);
-  report(`Built in ${seconds(() => stack.compose('build', 'api')).toFixed(1)} s.`);
+  report(`Built in ${seconds(() => stack.compose('build', 'api', 'worker', 'dashboard')).toFixed(1)} s.`);
   report(`Healthy after ${seconds(() => stack.up('db', 'api')).toFixed(1)} s.`);
 }, 900_000);
 
@@ -114,13 +129,38 @@ describe('the API in its container', () => {
   });
 });
 
+describe('docker compose up --scale worker=10', () => {
+  it('has ten workers share the jobs, each of them healthy', async () => {
+    report(`Ten workers healthy after ${seconds(() => stack.up('--scale', 'worker=10', 'worker')).toFixed(1)} s.`);
+    expect(stack.compose('ps', '--quiet', 'worker').trim().split('\n')).toHaveLength(10);
+    const { id: criticId } = await ask('critics', { username: 'ada' });
+    const books = Array.from({ length: 60 }, (_book, n) => ({ ...book, identifier: `978-${n}` }));
+    const { ids } = await ask('books/bulk', books);
+    for (const bookId of ids) await ask('reviews', { title: 'T', rating: 4, criticId, bookId });
+    const areRated = async () => {
+      const { items } = await ask('books/bulk/read', { ids });
+      return items.every(({ averageRating }: { averageRating: number }) => averageRating === 4);
+    };
+    while (!(await areRated())) await new Promise((resolve) => setTimeout(resolve, 500));
+    const done = stack.logs('worker').filter((line) => line.includes('"msg":"job done"'));
+    expect(done).toHaveLength(ids.length);
+  }, 300_000);
+
+  it('shows the jobs on a page', async () => {
+    stack.up('dashboard');
+    const answer = await untilItAnswers(stack.url('dashboard', 3000));
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain('reviews.refresh-book-rating');
+  }, 300_000);
+});
+
 describe('docker compose stop', () => {
   it('takes no longer than 3 seconds, and nothing has to be killed', () => {
     const taken = seconds(() => stack.compose('stop'));
     report(`Stopped in ${taken.toFixed(1)} s.`);
     expect(taken).toBeLessThanOrEqual(3);
     const exitCodes = stack.compose('ps', '--all', '--format', '{{.Service}} {{.ExitCode}}').trim().split('\n');
-    expect(exitCodes.sort()).toEqual(['api 0', 'db 0']);
+    expect(new Set(exitCodes)).toEqual(new Set(['api 0', 'dashboard 0', 'db 0', 'worker 0']));
   });
 
   it('keeps the data for the next start', async () => {

@@ -19,8 +19,11 @@ export class Stack {
   /** All that a service has printed, line by line. */
   logs(service: string): string[] {
     // Not `docker compose logs`, which can put its own terminal codes between the lines.
-    const { stdout, stderr } = this.run(['logs', this.compose('ps', '--all', '--quiet', service).trim()]);
-    return `${stdout}${stderr}`.trim().split('\n');
+    const containers = this.compose('ps', '--all', '--quiet', service).trim().split('\n');
+    return containers.flatMap((container) => {
+      const { stdout, stderr } = this.run(['logs', container]);
+      return `${stdout}${stderr}`.trim().split('\n');
+    });
   }
 
   /** What a program prints that Node runs inside the API's container. */
@@ -59,7 +62,14 @@ export class Stack {
   private run(args: string[]): { stdout: string; stderr: string } {
     const { status, stdout, stderr, error } = spawnSync('docker', args, {
       cwd: ROOT,
-      env: { ...process.env, API_HOST_PORT: '0', MAIL_HOST_PORT: '0', POSTGRES_HOST_PORT: '0', PGADMIN_HOST_PORT: '0' },
+      env: {
+        ...process.env,
+        API_HOST_PORT: '0',
+        DASHBOARD_HOST_PORT: '0',
+        MAIL_HOST_PORT: '0',
+        POSTGRES_HOST_PORT: '0',
+        PGADMIN_HOST_PORT: '0',
+      },
       encoding: 'utf8',
       maxBuffer: 100_000_000,
     });
