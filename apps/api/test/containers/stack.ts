@@ -65,7 +65,7 @@ export class Stack {
       env: {
         ...process.env,
         API_HOST_PORT: '0',
-        DASHBOARD_HOST_PORT: '0',
+        DASHBOARD_HOST_PORT: String(20_000 + (process.pid % 10_000)),
         MAIL_HOST_PORT: '0',
         POSTGRES_HOST_PORT: '0',
         PGADMIN_HOST_PORT: '0',
