@@ -100,7 +100,7 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Again at the next job where it failed: the schema may be another process's to make. */
-  private start(): Promise<void> {
+  start(): Promise<void> {
     return (this.started ??= this.begin().catch((error) => {
       this.started = undefined;
       throw error;

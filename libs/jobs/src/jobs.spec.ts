@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { currentScope, currentUnit } from '@app/database';
 import { deleteTenant, resumeTenant, suspendTenant, Tenant, TenantsService } from '@app/tenancy';
 import { Handlers } from './handlers';
-import { Job, JobHandler } from './job.decorator';
+import { Job, JobHandler, jobOf } from './job.decorator';
 import { Jobs } from './jobs.service';
 import { Works } from './test/works';
 
@@ -280,6 +280,21 @@ describe('a worker', () => {
     expect(await works.jobs()).toMatchObject([{ state: 'completed' }]);
     expect(await works.effects('one')).toEqual(['a']);
   });
+});
+
+it('changes the queue of a job when its decorator says something else, and otherwise leaves it alone', async () => {
+  const queue = async () => {
+    const { rows } = await works.admin.query<{ retries: number; changed: Date }>(
+      `SELECT retry_limit AS retries, updated_on AS changed FROM ${works.database.names.jobs}.queue WHERE name = 'test.fail'`,
+    );
+    return rows[0];
+  };
+  const before = await queue();
+  await works.start(false);
+  expect(await queue()).toEqual(before);
+  jobOf(Fail)!.retries = 3;
+  await works.start(false);
+  expect(await queue()).toMatchObject({ retries: 3 });
 });
 
 it('refuses to start when two classes do the jobs of one name', async () => {

@@ -9,7 +9,8 @@ import { TenantsService } from '@app/tenancy';
 import { BY_THE_CLOCK, Envelope } from './envelope';
 import { Handled, Handlers } from './handlers';
 import { Hopeless } from './hopeless';
-import { ensureQueues, ensureSchedules } from './queues';
+import { Jobs } from './jobs.service';
+import { ensureSchedules } from './queues';
 import { affected, inUnit, through } from './statements';
 
 const BATCH = 20; // jobs of one kind that are fetched at a time, and of one tenant that run at a time, in all processes
@@ -33,6 +34,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly settings: Settings,
     private readonly dataSource: DataSource,
     private readonly handlers: Handlers,
+    private readonly jobs: Jobs,
     private readonly tenants: TenantsService,
     private readonly unitOfWork: UnitOfWork,
   ) {
@@ -57,7 +59,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   async onApplicationBootstrap(): Promise<void> {
     const handled = this.handlers.all();
     await this.boss.start({ attempts: 10 });
-    await ensureQueues(this.boss, handled);
+    await this.jobs.start();
     await ensureSchedules(this.boss, handled);
     for (const each of handled) {
       await this.boss.work(

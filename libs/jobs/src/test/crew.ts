@@ -1,0 +1,94 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { INestApplicationContext } from '@nestjs/common';
+import { currentUnit } from '@app/database';
+import { Job, JobHandler } from '../job.decorator';
+import { Jobs } from '../jobs.service';
+import { Works } from './works';
+
+/** What is left to the processes of a crew. */
+@Job('test.effect')
+export class Effect implements JobHandler<{ what: string }> {
+  async run({ what }: { what: string }): Promise<void> {
+    await currentUnit().manager.query('INSERT INTO effect VALUES ($1)', [what]);
+  }
+}
+
+/** Processes that work, which a test may kill. */
+export class Crew {
+  private readonly members: ChildProcess[] = [];
+
+  constructor(private readonly works: Works) {}
+
+  /** Starts so many, and waits until they work. */
+  async hire(count: number): Promise<void> {
+    const { appUrl, adminUrl, names } = this.works.database;
+    const env = {
+      PATH: process.env.PATH,
+      NODE_ENV: 'test',
+      DATABASE_URL: appUrl,
+      DATABASE_ADMIN_URL: adminUrl,
+      SCHEMA_PREFIX: names.prefix,
+      DATABASE_POOL_SIZE: '5',
+    };
+    const script = join(__dirname, 'effects-worker.js');
+    const hired = Array.from({ length: count }, () =>
+      spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+    this.members.push(...hired);
+    await Promise.all(hired.map((member) => once(member.stdout, 'data')));
+  }
+
+  /** Kills so many, at once. */
+  async kill(count: number): Promise<void> {
+    const doomed = this.members.splice(0, count);
+    await Promise.all(doomed.map((member) => (member.kill('SIGKILL'), once(member, 'exit'))));
+  }
+
+  async dismiss(): Promise<void> {
+    await this.kill(this.members.length);
+  }
+}
+
+/** Leaves `count` jobs, half of them to each tenant. */
+export async function leaveEffects(works: Works, api: INestApplicationContext, count: number): Promise<string[]> {
+  const all = Array.from({ length: count / 2 }, (_effect, n) => String(n).padStart(6, '0'));
+  for (const name of ['one', 'two']) {
+    const jobs = api.get(Jobs, { strict: false });
+    const payloads = all.map((what) => ({ what }));
+    await works.inTenant(api, name, () => jobs.enqueueMany(Effect, payloads));
+  }
+  return all;
+}
+
+/** How many jobs wait or run. */
+export async function unfinished(works: Works): Promise<number> {
+  const { rows } = await works.admin.query<{ count: number }>(
+    `SELECT count(*)::int FROM ${works.database.names.jobs}.job WHERE name = 'test.effect' AND state < 'completed'`,
+  );
+  return rows[0].count;
+}
+
+/** Has `workers` processes do `count` jobs, kills `killed` of them meanwhile, and expects each effect once. */
+export async function expectEachOnce(
+  [workers, count, killed]: [number, number, number],
+  afterwards?: (works: Works) => Promise<void>,
+): Promise<void> {
+  const works = await Works.open([Effect]);
+  const crew = new Crew(works);
+  try {
+    const api = await works.start(false);
+    const all = await leaveEffects(works, api, count);
+    await crew.hire(workers);
+    while ((await unfinished(works)) > (count * 3) / 4);
+    await crew.kill(killed);
+    expect(await unfinished(works)).toBeGreaterThan(0);
+    while (await unfinished(works));
+    for (const name of ['one', 'two']) expect(await works.effects(name)).toEqual(all);
+    await afterwards?.(works);
+  } finally {
+    await crew.dismiss();
+    await works.close();
+  }
+}
