@@ -24,7 +24,7 @@ class EveryMinute {
 }
 Job('test.every-minute', { withoutTenant: true, cron: '* * * * *' })(EveryMinute);
 
-(async () => {
+void (async () => {
   const settings = Settings.ofThisProcess();
   const database = await openDatabase(settings, migrationSets, () => undefined);
   const imports = [ConfigModule.with(settings), DatabaseModule.on(database), TenancyModule, JobsModule.on(true)];
