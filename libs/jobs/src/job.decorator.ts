@@ -12,9 +12,15 @@ export interface JobOptions {
   expireSeconds?: number;
 }
 
+/** What a job leaves for whoever asked for it: what came of it, or why it could not be done as asked. */
+export type JobOutcome = { result: object } | { problem: object };
+
+/** Says how much of a job is done, from 0 to 1, to whoever asks meanwhile. */
+export type SayProgress = (share: number) => void;
+
 /** Work that is done later, by a worker: what `run` does for a tenant is one unit of work. It may run more than once. */
 export interface JobHandler<P extends object = object> {
-  run(payload: P): Promise<void>;
+  run(payload: P, say: SayProgress): Promise<JobOutcome | void>;
 }
 
 /** A kind of job: its class, which says what its payload is. */

@@ -1,10 +1,11 @@
 import { Inject, Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { JobInsert, PgBoss } from 'pg-boss';
 import { DataSource } from 'typeorm';
-import { currentScope, DATABASE, type Database, newId, NoTenantInScope } from '@app/database';
+import { currentScope, currentUnit, DATABASE, type Database, newId, NoTenantInScope } from '@app/database';
 import { currentRequest } from '@app/observability';
 import { Envelope } from './envelope';
 import { Handlers } from './handlers';
+import type { JobDto } from './job.dto';
 import { JobType, mustBeJob, NamedJob } from './job.decorator';
 import { ensureQueues } from './queues';
 import { inUnit, through } from './statements';
@@ -17,11 +18,19 @@ export interface Enqueue {
   startAfter?: Date | number;
 }
 
+/** What is said of a job that is tried no more. Why is for the log. */
+const GIVEN_UP = {
+  status: 500,
+  code: 'failed',
+  detail: 'It failed whenever it was tried, and nothing of it was kept.',
+};
+
 /** Where work is left for later. */
 @Injectable()
 export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Jobs');
   private readonly boss: PgBoss;
+  private readonly table: string;
   private started?: Promise<void>;
 
   constructor(
@@ -29,6 +38,7 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
     dataSource: DataSource,
     private readonly handlers: Handlers,
   ) {
+    this.table = `${names.jobs}.job`;
     this.boss = new PgBoss({
       schema: names.jobs,
       db: through((text, values) => dataSource.query(text, values)),
@@ -87,6 +97,21 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
     const jobs = payloads.map((payload): JobInsert => ({ id: newId(), startAfter, ...this.envelope(job, payload) }));
     await this.boss.insert(job.name, jobs, { db: inUnit() });
     return jobs.map(({ id }) => id!);
+  }
+
+  /** What has become of a job of the tenant in scope; undefined where it has none of this id. */
+  async find(id: string): Promise<JobDto | undefined> {
+    const kinds = this.handlers.all().map(({ job }) => job.name);
+    const [found] = await currentUnit().asApplication<JobDto>(
+      `SELECT id, name, output->'result' AS result, created_on AS "createdAt", started_on AS "startedAt", completed_on AS "finishedAt",
+              CASE WHEN state = 'active' THEN 'running' WHEN state < 'completed' THEN 'waiting'
+                   WHEN state = 'completed' AND output->'problem' IS NULL THEN 'done' ELSE 'failed' END AS state,
+              CASE WHEN state = 'completed' THEN 1 ELSE coalesce((output->>'progress')::float8, 0) END AS progress,
+              CASE WHEN state = 'completed' THEN output->'problem' WHEN state > 'completed' THEN $4::jsonb END AS problem
+         FROM ${this.table} WHERE name = ANY($1) AND id = $2 AND data->>'tenantId' = $3`,
+      [kinds, id, currentScope()!.tenant.id, GIVEN_UP],
+    );
+    return found;
   }
 
   private envelope(job: NamedJob, payload: object): { data: Envelope; group?: { id: string } } {

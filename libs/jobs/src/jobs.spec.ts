@@ -306,3 +306,7 @@ it('refuses to start when two classes do the jobs of one name', async () => {
   );
   await expect(starting).rejects.toThrow('Two classes handle the job test.note');
 });
+
+it('refuses to work with one connection, and says what to set', async () => {
+  await expect(works.start(true, { DATABASE_POOL_SIZE: '1' })).rejects.toThrow('set DATABASE_POOL_SIZE to 2 at least');
+});

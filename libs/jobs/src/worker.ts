@@ -9,6 +9,7 @@ import { TenantsService } from '@app/tenancy';
 import { BY_THE_CLOCK, Envelope } from './envelope';
 import { Handled, Handlers } from './handlers';
 import { Hopeless } from './hopeless';
+import { JobOutcome, SayProgress } from './job.decorator';
 import { Jobs } from './jobs.service';
 import { ensureSchedules } from './queues';
 import { affected, inUnit, through } from './statements';
@@ -18,6 +19,7 @@ const FETCHERS = 2; // of each kind: while one is busy with a tenant that has ma
 const POLL_SECONDS = 2; // for what nobody is told of: a job whose time has come
 const SUPERVISE_SECONDS = 30; // between looks for jobs whose worker is gone
 const LAST_WORD_MS = 5_000; // for a job that does not end with the grace; Postgres undoes what it did
+const PROGRESS_MS = 1_000; // between two words on how far a job is
 const WAIT_SECONDS = 60; // until a job is tried again whose tenant may not be served
 
 /** Does the jobs that wait, in a process that works. */
@@ -26,6 +28,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   private readonly logger = new Logger('Jobs');
   private readonly boss: PgBoss;
   private readonly inTurn: ReturnType<typeof pLimit>;
+  private readonly table: string;
   /** Whether it fetches jobs. */
   works = false;
 
@@ -38,7 +41,10 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     private readonly tenants: TenantsService,
     private readonly unitOfWork: UnitOfWork,
   ) {
-    this.inTurn = pLimit(Math.max(1, settings.databasePoolSize - 1)); // each holds a connection
+    this.table = `${names.jobs}.job`;
+    if (settings.databasePoolSize < 2)
+      throw new Error('A worker needs two connections: set DATABASE_POOL_SIZE to 2 at least.');
+    this.inTurn = pLimit(settings.databasePoolSize - 1); // each holds a connection, and may need another for a moment
     this.boss = new PgBoss({
       connectionString: directUrl,
       application_name: 'starter jobs',
@@ -116,7 +122,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   private async perform({ job, handler }: Handled, given: JobWithMetadata<Envelope>): Promise<string> {
     const { tenantId, actor, payload } = given.data;
     if (job.withoutTenant) {
-      await handler.run(payload);
+      await handler.run(payload, () => undefined);
       return 'done';
     }
     if (!tenantId) return this.shareOut(given);
@@ -127,8 +133,8 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       return 'put back: its tenant is not served';
     }
     const work = async () => {
-      await handler.run(payload);
-      await this.complete(given);
+      const outcome = await handler.run(payload, this.sayProgressOf(given));
+      await this.complete(given, outcome);
     };
     await this.unitOfWork
       .run({ tenant, actor, requestId: requestOf(given) }, work)
@@ -137,16 +143,29 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
   }
 
   /** Says that the job is done, in the transaction of what it did: that is kept once, or not at all. */
-  private async complete({ name, id, retryCount }: Attempt, db = inUnit()): Promise<void> {
-    const done = await this.boss.complete(name, { id, retryCount }, null, { db });
+  private async complete({ name, id, retryCount }: Attempt, outcome?: JobOutcome | void, db = inUnit()): Promise<void> {
+    const done = await this.boss.complete(name, { id, retryCount }, outcome ?? null, { db });
     if (!affected(done)) throw new Error('Another worker has this job by now: what this one did is undone.');
+  }
+
+  /** Lets a job say how much of it is done: at once, because of its own transaction nothing is seen before the end. */
+  private sayProgressOf({ name, id, retryCount }: Attempt): SayProgress {
+    const text = `UPDATE ${this.table} SET output = jsonb_build_object('progress', $4::float8)
+                   WHERE name = $1 AND id = $2 AND state = 'active' AND retry_count = $3`;
+    let next = 0;
+    return (share) => {
+      if (share < 1 && Date.now() < next) return;
+      next = Date.now() + PROGRESS_MS;
+      const said = this.boss.getDb().executeSql(text, [name, id, retryCount, share]);
+      said.catch((error) => this.logger.warn(error));
+    };
   }
 
   /** Leaves a job for each active tenant, in the transaction that ends the one for all. */
   private async shareOut({ name, id, retryCount }: JobWithMetadata<Envelope>): Promise<string> {
     const tenants = await this.tenants.activeIds();
     await this.inTransaction(async (db) => {
-      await this.complete({ name, id, retryCount }, db);
+      await this.complete({ name, id, retryCount }, undefined, db);
       const jobs = tenants.map((tenantId) => ({
         data: { ...BY_THE_CLOCK, tenantId, requestId: id },
         group: { id: tenantId },
