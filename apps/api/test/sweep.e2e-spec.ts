@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { Sweeper } from '@app/auth';
-import { withAdmin } from '@app/database';
+import { Sweep } from '@app/crud';
+import { currentUnit, withAdmin } from '@app/database';
 import { startApi, TestApi } from '@app/testing';
 import { anEmail, aPerson, PASSWORD, Person, tokenTo } from './people';
 
@@ -130,5 +131,21 @@ describe('sweep()', () => {
     await sweep(); // what one has skipped because another was about to delete it
     const left = await counts();
     for (const table of TABLES) expect([table, living[table] - left[table]]).toEqual([table, 2_500]);
+  });
+});
+
+describe('the sweep of a tenant', () => {
+  it('deletes the answers that have expired and the files that no job dropped, and keeps the others', async () => {
+    const left = await api.inTenant(async () => {
+      const { manager } = currentUnit();
+      await manager.query(`
+        INSERT INTO idempotency_key VALUES ('old', '', 200, '{}', NULL, now()), ('new', '', 200, '{}', NULL, now() + interval '1 s')`);
+      await manager.query(`
+        INSERT INTO file_part VALUES (gen_random_uuid(), 0, 'old', now() - interval '31 days'), (gen_random_uuid(), 0, 'new', now() - interval '29 days')`);
+      await new Sweep().run();
+      const text = 'SELECT id AS what FROM idempotency_key UNION ALL SELECT bytes FROM file_part';
+      return (await manager.query(text)) as { what: Buffer }[];
+    });
+    expect(left.map(({ what }) => what.toString())).toEqual(['new', 'new']);
   });
 });

@@ -36,6 +36,7 @@ const TENANT = [
   'SearchCritic',
   'CreateIdempotencyKey',
   'SoftDeleteCritic',
+  'CreateFilePart',
 ];
 const [newest, before] = TENANT.toReversed();
 const allRun = (names: string[]) => names.map((name) => ` {2}\\[X\\] ${name}\\d+\n`).join('');

@@ -5,6 +5,7 @@ import {
   Headers,
   HttpCode,
   HttpStatus,
+  Inject,
   Param,
   Patch,
   Post,
@@ -21,6 +22,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DeepPartial } from 'typeorm';
 import { Require } from '@app/access';
 import { BaseEntity, currentUnit } from '@app/database';
+import { JobDto } from '@app/jobs';
 import { answerBulk, BulkAnswer } from './writing/bulk-answer';
 import { BulkQueryDto, BulkResultDto, CountDto, IdsDto, ImportReportDto } from './crud.dto';
 import { CrudService } from './crud.service';
@@ -32,7 +34,10 @@ import { refuseLostRoutes } from './lost-routes';
 import { checkedLines, columnsOf } from './transfer/checked-lines';
 import { fileOf, formatOf, GivesFile } from './transfer/download';
 import { linesOf } from './transfer/lines';
-import { TakesFile, uploadOf } from './transfer/upload';
+import { unzipped } from './transfer/body';
+import type { ImportReport } from './transfer/importer';
+import { ImportLater } from './transfer/later/import-later';
+import { TakesFile, type Upload, uploadOf } from './transfer/upload';
 import { Conditional, type Conditions, RequiredPipe, TakesIfMatch, TakesIfNoneMatch } from './writing/conditions';
 import { isSoftDelete, requireNaturalKey } from './writing/natural-key';
 import { Change } from './writing/record-writer';
@@ -94,6 +99,9 @@ export function CrudController<
 
   @UseInterceptors(IdempotencyInterceptor, RecordHeadersInterceptor)
   abstract class Routes {
+    @Inject(ImportLater)
+    private readonly later: ImportLater;
+
     constructor(protected readonly service: CrudService<E>) {
       refuseLostRoutes(this, Routes);
     }
@@ -275,16 +283,23 @@ export function CrudController<
     @Require(':write')
     @HttpCode(HttpStatus.OK)
     @TakesFile()
-    @Documents(`Import ${name} records from a file`, { 200: ImportReportDto }, [400, 409, 415, 422])
+    @Documents(`Import ${name} records from a file`, { 200: ImportReportDto, 202: JobDto }, [400, 409, 415, 422])
     @importQuery.documented()
     importMany(
-      @Query(importQuery) query: ImportQuery,
+      @Query(importQuery) { async: isLater, ...how }: ImportQuery,
       @Req() { body, headers }: FastifyRequest,
-    ): Promise<ImportReportDto> {
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<ImportReportDto | JobDto> {
       const upload = uploadOf(body, headers);
-      if (query.dryRun) currentUnit().keepNothing();
-      const lines = linesOf(upload.body, upload.format, columns, query);
-      return this.service.importMany(checkedLines(query.mode === 'upsert' ? upsert : shapes.create, lines), query);
+      if (isLater) return this.later.leave(this.constructor.name, upload, how, reply);
+      if (how.dryRun) currentUnit().keepNothing();
+      return this.importFile(upload, how);
+    }
+
+    /** Writes the records of a file, in a request or in a job. */
+    importFile({ body, encoding, format }: Upload, how: ImportQuery): Promise<ImportReport> {
+      const lines = linesOf(unzipped(body, encoding), format, columns, how);
+      return this.service.importMany(checkedLines(how.mode === 'upsert' ? upsert : shapes.create, lines), how);
     }
 
     @Get('export')

@@ -40,6 +40,7 @@ export const MayPrefer = (): MethodDecorator =>
 const MEANING: Record<string, string> = {
   200: 'Done.',
   201: 'Created.',
+  202: 'It will be done; `Location` says where to watch it.',
   204: 'Done; there is nothing more to say.',
   207: 'With mode=partial: what became of each item.',
   304: 'The client has it already.',

@@ -11,6 +11,7 @@ export * from './problem/problem';
 export * from './reading/list-fields';
 export * from './reading/list-query';
 export * from './shapes';
+export { Sweep } from './sweep.job';
 export * from './writing/conditions';
 export { type Change, type How, type HowMatching } from './writing/record-writer';
 export { type HowImport, type ImportLine, type ImportReport } from './transfer/importer';

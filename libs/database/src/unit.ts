@@ -70,6 +70,15 @@ export class Unit {
   }
 
   /**
+   * Reads by another connection while a COPY has this unit's, and gives the rows: it sees what others have kept, and
+   * nothing of this unit. Only where the pool is sure to have one to spare.
+   */
+  async aside<R>(text: string, parameters: unknown[]): Promise<R[]> {
+    const runner = new SingleRunner(this.dataSource.driver as PostgresDriver, this.scope.tenant, {});
+    return rowsOf(await runner.query(text, parameters, true));
+  }
+
+  /**
    * Says that one statement will be all this unit writes, and that nothing after it can fail: `write` then takes the way of
    * `single`. For code that knows all of its unit's work.
    */

@@ -4,6 +4,51 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+/**
+ * Whether it waits for a worker, also to be tried again; runs; or has come to an end.
+ */
+export type JobState = 'waiting' | 'running' | 'done' | 'failed';
+
+export type JobDto = {
+    id: string;
+    /**
+     * Whether it waits for a worker, also to be tried again; runs; or has come to an end.
+     */
+    state: JobState;
+    /**
+     * How much of it is done, from 0 to 1.
+     */
+    progress: number;
+    /**
+     * What came of it, such as the report of an import; null before that, and where it says nothing.
+     */
+    result: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Why nothing came of it, as a problem: `status`, `code`, `detail` and perhaps `errors`; else null.
+     */
+    problem: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * When a worker last began with it.
+     */
+    startedAt: string | null;
+    /**
+     * When it came to its end.
+     */
+    finishedAt: string | null;
+    /**
+     * What kind of work it is.
+     */
+    name: string;
+    /**
+     * When it was asked for.
+     */
+    createdAt: string;
+};
+
 export type SignInDto = {
     /**
      * Which tenant to work in; unless said, the one you worked in last.
@@ -1166,6 +1211,30 @@ export type HealthReadyError = HealthReadyErrors[keyof HealthReadyErrors];
 export type HealthReadyResponses = {
     200: unknown;
 };
+
+export type JobsReadOneData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{id}';
+};
+
+export type JobsReadOneErrors = {
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type JobsReadOneError = JobsReadOneErrors[keyof JobsReadOneErrors];
+
+export type JobsReadOneResponses = {
+    200: JobDto;
+};
+
+export type JobsReadOneResponse = JobsReadOneResponses[keyof JobsReadOneResponses];
 
 export type SignInSignInData = {
     body: SignInDto;
@@ -3309,6 +3378,10 @@ export type BooksImportManyData = {
          */
         dryRun?: boolean;
         /**
+         * Answers 202 as soon as the file has arrived: a job imports it, and `Location` says where to watch it.
+         */
+        async?: boolean;
+        /**
          * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
          */
         raw?: boolean;
@@ -3346,6 +3419,10 @@ export type BooksImportManyResponses = {
      * Done.
      */
     200: ImportReportDto;
+    /**
+     * It will be done; `Location` says where to watch it.
+     */
+    202: JobDto;
 };
 
 export type BooksImportManyResponse = BooksImportManyResponses[keyof BooksImportManyResponses];
@@ -5103,6 +5180,10 @@ export type CriticsImportManyData = {
          */
         dryRun?: boolean;
         /**
+         * Answers 202 as soon as the file has arrived: a job imports it, and `Location` says where to watch it.
+         */
+        async?: boolean;
+        /**
          * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
          */
         raw?: boolean;
@@ -5140,6 +5221,10 @@ export type CriticsImportManyResponses = {
      * Done.
      */
     200: ImportReportDto;
+    /**
+     * It will be done; `Location` says where to watch it.
+     */
+    202: JobDto;
 };
 
 export type CriticsImportManyResponse = CriticsImportManyResponses[keyof CriticsImportManyResponses];
@@ -6778,6 +6863,10 @@ export type ReviewsImportManyData = {
          */
         dryRun?: boolean;
         /**
+         * Answers 202 as soon as the file has arrived: a job imports it, and `Location` says where to watch it.
+         */
+        async?: boolean;
+        /**
          * In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.
          */
         raw?: boolean;
@@ -6815,6 +6904,10 @@ export type ReviewsImportManyResponses = {
      * Done.
      */
     200: ImportReportDto;
+    /**
+     * It will be done; `Location` says where to watch it.
+     */
+    202: JobDto;
 };
 
 export type ReviewsImportManyResponse = ReviewsImportManyResponses[keyof ReviewsImportManyResponses];

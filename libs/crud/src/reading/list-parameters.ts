@@ -35,6 +35,10 @@ export const importParameters = (): Parameter[] => [
   choice('mode', ['create', 'upsert'], '`upsert` changes the records whose natural key is taken; without: create.'),
   choice('onError', ['abort', 'skip'], '`skip` leaves bad lines out; without, one bad line and nothing is written.'),
   flag('dryRun', 'Answers as if it were written, and writes nothing.'),
+  flag(
+    'async',
+    'Answers 202 as soon as the file has arrived: a job imports it, and `Location` says where to watch it.',
+  ),
   flag('raw', 'In CSV, text is as it stands: no apostrophe was put before what a spreadsheet would run.'),
 ];
 

@@ -57,6 +57,8 @@ export interface ImportQuery {
   mode?: 'create' | 'upsert';
   onError?: 'abort' | 'skip';
   dryRun?: boolean;
+  /** Whether a job is to import it, and nobody waits. */
+  async?: boolean;
   /** In CSV, whether text is what it is, and no apostrophe was put before it. */
   raw?: boolean;
 }

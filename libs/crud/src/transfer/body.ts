@@ -2,18 +2,25 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Problem } from '../problem/problem';
 
-/** The body without its Content-Encoding. Throws 415 for any but gzip. */
-export function unzipped(body: Readable, contentEncoding = 'identity'): Readable {
+/** How a body may be packed. */
+export type Encoding = 'identity' | 'gzip';
+
+/** What a Content-Encoding says. Throws 415 for any but gzip. */
+export function encodingOf(contentEncoding = 'identity'): Encoding {
   switch (contentEncoding.trim().toLowerCase()) {
     case 'identity':
-      return body;
+      return 'identity';
     case 'gzip':
     case 'x-gzip':
-      return heldBack(pipeline(body, createGunzip({ chunkSize: 65_536 }), () => {})); // an error of either meets whoever reads
+      return 'gzip';
     default:
       throw new Problem(415, 'unsupported_encoding', 'Content-Encoding may be gzip or identity.');
   }
 }
+
+/** A body without its encoding. */
+export const unzipped = (body: Readable, encoding: Encoding): Readable =>
+  encoding === 'identity' ? body : heldBack(pipeline(body, createGunzip({ chunkSize: 65_536 }), () => {})); // an error of either meets whoever reads
 
 const NOT_GZIP = ['Z_DATA_ERROR', 'Z_BUF_ERROR'];
 /** An error that comes before anyone reads waits for the reader, who gets it: without a listener it would end the process. */

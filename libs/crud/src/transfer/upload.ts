@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 import { Problem } from '../problem/problem';
-import { SILENT, unzipped } from './body';
+import { type Encoding, encodingOf, SILENT } from './body';
 
 /** The formats of files, by their content type. */
 export const FORMATS: Record<string, 'ndjson' | 'csv'> = { 'application/x-ndjson': 'ndjson', 'text/csv': 'csv' };
@@ -13,6 +13,8 @@ const SILENCE_MS = 30_000; // a sender that says nothing for so long holds a con
 /** A file that is being sent. */
 export interface Upload {
   format: 'ndjson' | 'csv';
+  encoding: Encoding;
+  /** Its bytes, as they are sent. */
   body: Readable;
 }
 
@@ -23,7 +25,8 @@ export function uploadOf(body: unknown, headers: IncomingHttpHeaders): Upload {
     const types = Object.keys(FORMATS).join(' or ');
     throw new Problem(415, 'unsupported_media_type', `The body must be ${types}.`);
   }
-  return { format, body: unzipped(Readable.from(chunksOf(body), { objectMode: false }), headers['content-encoding']) };
+  const encoding = encodingOf(headers['content-encoding']);
+  return { format, encoding, body: Readable.from(chunksOf(body), { objectMode: false }) };
 }
 
 /**

@@ -12,6 +12,7 @@ export interface ArchivedTable {
 
 const LEFT_OUT = [
   'migrations', // what a new tenant has of its own
+  'file_part', // files for jobs, which stay behind
   'idempotency_key', // answers to requests that nobody will repeat to another tenant
 ];
 
