@@ -5,6 +5,7 @@ import { CrudModule } from '@app/crud';
 import { Database, DatabaseModule } from '@app/database';
 import { DomainModule } from '@app/domain';
 import { JobsModule } from '@app/jobs';
+import { TelemetryModule } from '@app/observability';
 import { TenancyModule } from '@app/tenancy';
 import { HealthController } from './health.controller';
 import { Drain } from './http/drain';
@@ -20,6 +21,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         ConfigModule.with(settings),
+        TelemetryModule,
         DatabaseModule.on(database),
         TenancyModule,
         JobsModule.on(settings.works),

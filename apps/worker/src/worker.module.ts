@@ -5,6 +5,7 @@ import { CrudModule } from '@app/crud';
 import { Database, DatabaseModule } from '@app/database';
 import { DomainModule } from '@app/domain';
 import { JobsModule } from '@app/jobs';
+import { TelemetryModule } from '@app/observability';
 import { TenancyModule } from '@app/tenancy';
 import { HealthServer } from './health-server';
 
@@ -16,6 +17,7 @@ export class WorkerModule {
       module: WorkerModule,
       imports: [
         ConfigModule.with(settings),
+        TelemetryModule,
         DatabaseModule.on(database),
         TenancyModule,
         JobsModule.on(true),

@@ -8,16 +8,17 @@ export function runProcess(main: () => Promise<void>): void {
   });
 }
 
-/** Begins to listen as the settings say. Throws a sentence where another program has the port. */
+/** Begins to listen as the settings say. Throws a sentence where another program has the port, which `variable` sets. */
 export async function listenAs(
-  { port, host }: Settings,
+  { port, host }: Pick<Settings, 'port' | 'host'>,
   listen: (port: number, host: string) => Promise<unknown>,
+  variable = 'PORT',
 ): Promise<void> {
   try {
     await listen(port, host);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Port ${port} of ${host} is taken by another program: end that, or set PORT to another.`, {
+    throw new Error(`Port ${port} of ${host} is taken by another program: end that, or set ${variable} to another.`, {
       cause: error,
     });
   }

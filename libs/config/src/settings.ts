@@ -220,6 +220,18 @@ export class Settings {
   @IsUrl(WEB_URL, { message: 'must be like http://127.0.0.1:3000' })
   readonly jobsDashboardUrl?: string;
 
+  /** Where traces and metrics are sent, by OTLP over HTTP. Unset: nothing is traced. */
+  @IsOptional()
+  @IsUrl(WEB_URL, { message: 'must be like http://127.0.0.1:4318' })
+  readonly otelExporterOtlpEndpoint?: string;
+
+  /** The port that /metrics is read at, for Prometheus; 0 takes a free one. Unset: nowhere. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  readonly metricsPort?: number;
+
   /** The least important log lines still written. */
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   readonly logLevel: string = 'info';

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { metrics } from '@opentelemetry/api';
 import * as pg from 'pg';
 import { isUnavailable, postgresError } from './database-errors';
 import { currentScope, Place, Scope } from './scope';
@@ -34,6 +35,7 @@ export class TenantPool extends pg.Pool {
   constructor(options?: pg.PoolConfig) {
     // oxlint-disable-next-line typescript/no-misused-promises -- pg-pool waits for it; its types do not know
     super({ ...AGE, ...options, types: typesWithTime(), onConnect: prepare });
+    this.measure();
   }
 
   /** Runs one statement as a transaction of `tenant`, in one round trip. */
@@ -50,6 +52,15 @@ export class TenantPool extends pg.Pool {
       // It did nothing: what failed was one transaction.
       return this.single(tenant, text, values, { prepare: fault === 'would wait' && how.prepare });
     }
+  }
+
+  private measure(): void {
+    const meter = metrics.getMeter('database');
+    meter.createObservableGauge('database.pool.connections').addCallback((gauge) => {
+      gauge.observe(this.totalCount - this.idleCount, { state: 'used' });
+      gauge.observe(this.idleCount, { state: 'idle' });
+    });
+    meter.createObservableGauge('database.pool.waiting').addCallback((gauge) => gauge.observe(this.waitingCount));
   }
 
   private async alone(make: Make, sending: Sending): Promise<pg.QueryResult> {

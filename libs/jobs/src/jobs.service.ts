@@ -9,6 +9,7 @@ import type { JobDto } from './job.dto';
 import { JobType, mustBeJob, NamedJob } from './job.decorator';
 import { ensureQueues } from './queues';
 import { inUnit, through } from './statements';
+import { currentTrace } from './trace';
 
 /** When and how often a job runs. */
 export interface Enqueue {
@@ -48,7 +49,7 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
       schedule: false,
       registerInstance: false,
       queueCacheIntervalSeconds: 3_600, // ours change at the start of a process
-      openTelemetry: { propagateContext: true },
+      openTelemetry: { enabled: false }, // what it would say of the queues is as old as that
     });
     this.boss.on('error', (error) => this.logger.error(error));
   }
@@ -118,10 +119,11 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
     const scope = currentScope();
     const requestId = scope?.requestId ?? currentRequest()?.requestId ?? newId();
     const actor = scope?.actor ?? 'system';
-    if (job.withoutTenant) return { data: { tenantId: null, actor, requestId, payload } };
+    const trace = currentTrace();
+    if (job.withoutTenant) return { data: { tenantId: null, actor, requestId, payload, trace } };
     if (!scope) throw new NoTenantInScope();
     const tenantId = scope.tenant.id;
-    return { data: { tenantId, actor, requestId, payload }, group: { id: tenantId } };
+    return { data: { tenantId, actor, requestId, payload, trace }, group: { id: tenantId } };
   }
 
   /** Again at the next job where it failed: the schema may be another process's to make. */

@@ -1,4 +1,5 @@
 import { BeforeApplicationShutdown, Inject, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
+import type { Span } from '@opentelemetry/api';
 import pLimit from 'p-limit';
 import { type Db, JobResult, JobWithMetadata, PgBoss } from 'pg-boss';
 import { DataSource } from 'typeorm';
@@ -13,6 +14,7 @@ import { JobOutcome, SayProgress } from './job.decorator';
 import { Jobs } from './jobs.service';
 import { ensureSchedules } from './queues';
 import { affected, inUnit, through } from './statements';
+import { inTrace, measureJob, traceFailure } from './trace';
 
 const BATCH = 20; // jobs of one kind that are fetched at a time, and of one tenant that run at a time, in all processes
 const FETCHERS = 2; // of each kind: while one is busy with a tenant that has many jobs, another sees to the rest
@@ -56,7 +58,6 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
       reindex: false, // the owner's to do
-      openTelemetry: { propagateContext: true },
     });
     this.boss.on('error', (error) => this.logger.error(error));
     this.boss.on('warning', ({ message }) => this.logger.warn(message));
@@ -97,26 +98,28 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   /** Does a job and says in the log what became of it. Never throws. */
   private settle(handled: Handled, job: JobWithMetadata<Envelope>): Promise<JobResult> {
-    const { tenantId } = job.data;
-    return runWithRequest({ requestId: requestOf(job) }, async (): Promise<JobResult> => {
-      const start = performance.now();
-      const about = () => ({
-        job: job.name,
-        id: job.id,
-        tenantId,
-        attempt: job.retryCount + 1,
-        ms: Math.round(performance.now() - start),
-      });
-      try {
-        const outcome = await this.perform(handled, job);
-        this.logger.log(`job ${outcome}`, about());
-        return { id: job.id, status: 'completed' };
-      } catch (error) {
-        const isLast = error instanceof Hopeless || job.retryCount >= job.retryLimit;
-        this.logger[isLast ? 'error' : 'warn'](error, about());
-        return { id: job.id, status: isLast ? 'deadletter' : 'failed', output: { message: (error as Error).message } };
-      }
-    });
+    const settling = () => inTrace(job.name, job.data.trace, (span) => this.tryIt(handled, job, span));
+    return runWithRequest({ requestId: requestOf(job) }, settling);
+  }
+
+  private async tryIt(handled: Handled, job: JobWithMetadata<Envelope>, span: Span): Promise<JobResult> {
+    const start = performance.now();
+    const about = (status: JobResult['status']) => {
+      const ms = Math.round(performance.now() - start);
+      measureJob(job.name, status, ms);
+      return { job: job.name, id: job.id, tenantId: job.data.tenantId, attempt: job.retryCount + 1, ms };
+    };
+    try {
+      const outcome = await this.perform(handled, job);
+      this.logger.log(`job ${outcome}`, about('completed'));
+      return { id: job.id, status: 'completed' };
+    } catch (error) {
+      const isLast = error instanceof Hopeless || job.retryCount >= job.retryLimit;
+      const status = isLast ? 'deadletter' : 'failed';
+      traceFailure(span, error as Error);
+      this.logger[isLast ? 'error' : 'warn'](error, about(status));
+      return { id: job.id, status, output: { message: (error as Error).message } };
+    }
   }
 
   private async perform({ job, handler }: Handled, given: JobWithMetadata<Envelope>): Promise<string> {

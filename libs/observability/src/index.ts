@@ -1,3 +1,5 @@
 export * from './logger';
 export * from './nest-logger';
 export * from './request-context';
+export * from './telemetry/telemetry';
+export * from './telemetry/telemetry.module';

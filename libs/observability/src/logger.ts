@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { DestinationStream, Logger, LoggerOptions, pino } from 'pino';
 import { Settings } from '@app/config';
 import { currentRequest } from './request-context';
@@ -29,7 +30,7 @@ export function createLogger(settings: Settings, destination?: DestinationStream
     base: undefined, // pid and host name: the container's runtime knows them
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    mixin: () => ({ ...currentRequest() }), // a copy: pino writes the line's own fields into it
+    mixin: () => ({ ...currentRequest(), traceId: trace.getActiveSpan()?.spanContext().traceId }), // a copy: pino writes the line's own fields into it
     serializers: { err: withoutValues },
     redact: SECRET.flatMap((name) => ['', '*', '*.*', '*.*.*'].map((above) => `${above}["${name}"]`)),
   };

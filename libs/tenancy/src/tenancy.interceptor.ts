@@ -1,4 +1,5 @@
 import { CallHandler, ExecutionContext, Injectable, NestInterceptor } from '@nestjs/common';
+import { trace } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import { from, lastValueFrom, Observable } from 'rxjs';
 import { accessTo } from '@app/access';
@@ -21,6 +22,7 @@ export class TenancyInterceptor implements NestInterceptor {
   /** The tenant is the one of the verified token, and nothing else in the request can say another. */
   private async inScope(request: FastifyRequest, next: CallHandler): Promise<unknown> {
     const { tenantId, actor } = request.principal!;
+    trace.getActiveSpan()?.setAttribute('tenant.id', tenantId!);
     const tenant = await this.tenants.scopeOf(tenantId!);
     const scope = { tenant, actor, requestId: request.id };
     return this.unitOfWork

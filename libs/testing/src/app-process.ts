@@ -1,5 +1,6 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { NO_LIMITS } from './no-limits';
@@ -27,15 +28,16 @@ export class AppProcess {
     });
   }
 
-  /** Starts a built app with `env` on top of a bare environment. */
-  static start(app: 'api' | 'worker', env: NodeJS.ProcessEnv): AppProcess {
-    const main = `dist/apps/${app}/src/main.js`;
+  /** Starts a built app with `env` on top of a bare environment, in the folder `cwd` if given. */
+  static start(app: 'api' | 'worker', env: NodeJS.ProcessEnv, cwd?: string): AppProcess {
+    const main = resolve(`dist/apps/${app}/src/main.js`);
     if (!existsSync(main)) throw new Error(`This test starts the built ${app}: type "npm run build" first.`);
     const { PATH, HOME } = process.env;
     return new AppProcess(
       spawn(process.execPath, [main], {
         env: { PATH, HOME, NODE_ENV: 'test', PORT: '0', LOG_FORMAT: 'json', ...NO_LIMITS, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
+        cwd,
       }),
     );
   }
