@@ -14,6 +14,7 @@ interface Service {
   environment?: Record<string, string>;
   ports?: string[];
   volumes?: string[];
+  profiles?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: object;
 }
@@ -121,6 +122,19 @@ describe('docker-compose.yml', () => {
     expect(DATABASE_URL).toBe(settings.databaseUrl);
     expect(PGBOSS_SCHEMA).toBe(Names.of(settings).jobs);
     expect(dashboard.ports).toEqual([`${new URL(settings.jobsDashboardUrl!).host}:3000`]);
+  });
+
+  it('traces nothing unless asked to, and then has what takes it in and shows it', () => {
+    expect(Settings.from({ ...api.environment }).otelExporterOtlpEndpoint).toBeUndefined();
+    const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+    const [, host] = /OTEL_EXPORTER_OTLP_ENDPOINT=http:\/\/(\w+):4318 docker compose --profile observability up/.exec(
+      text,
+    )!;
+    expect(services[host].profiles).toEqual(['observability']);
+    const providers = parse(readFileSync(join(ROOT, 'docker/observability/provider.yaml'), 'utf8')).providers;
+    const [, target] = services[host].volumes!.find((volume) => volume.includes('starter.json'))!.split(':');
+    expect(target).toBe(`${providers[0].options.path}/starter.json`);
+    expect(services[host].environment!.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH).toBe(target);
   });
 
   it('keeps the data in a volume with a name', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aBook, aCritic } from '@app/domain';
@@ -118,6 +118,11 @@ it('serves and ends though no collector answers', async () => {
   expect(await server.kill('SIGTERM')).toBe(0);
 });
 
+const queriesOfTheDashboard = (): { expr: string }[] => {
+  const text = readFileSync(join(__dirname, '../../../docker/observability/starter.json'), 'utf8');
+  return (JSON.parse(text) as { panels: { targets: { expr: string }[] }[] }).panels.flatMap(({ targets }) => targets);
+};
+
 describe('METRICS_PORT', () => {
   const metricsOf = async (app: AppProcess): Promise<string> => {
     const [url] = /http:[^"]*\/metrics/.exec(await app.line(/Metrics on/))!;
@@ -139,6 +144,22 @@ describe('METRICS_PORT', () => {
       /nodejs_eventloop_delay_p99\{?[^}]*\}? \d/,
     ]) {
       expect(metrics).toMatch(expected);
+    }
+  });
+
+  it('serves all that the dashboard shows', async () => {
+    const server = start('api', { METRICS_PORT: '0', WORKER_IN_API: 'true' });
+    await review(await server.url());
+    await server.line(/job done/);
+    const metrics = await metricsOf(server);
+    for (const { expr } of queriesOfTheDashboard()) {
+      const labels = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list]) => list.split(', '));
+      // What comes by OTLP, Prometheus calls by its unit too; and which process it came from, by `job` and `instance`.
+      const [, name] = /(\w+?)(_seconds|_bytes)?(_bucket|_count)?[{[)]/.exec(expr.replaceAll(/by \([^)]*\)/g, ''))!;
+      const lines = metrics.split('\n').filter((line) => line.startsWith(name));
+      const isServed = (label: string) => lines.some((line) => line.includes(`${label}="`));
+      expect([expr, lines.length > 0]).toEqual([expr, true]);
+      expect([expr, labels.filter((label) => !/^(job|instance)$/.test(label) && !isServed(label))]).toEqual([expr, []]);
     }
   });
 
