@@ -126,6 +126,12 @@ export class Settings {
   @Matches(/^[a-z0-9_]{1,40}$/, { message: 'must be at most 40 lower-case letters, digits and underscores' })
   readonly migrationTenant?: string;
 
+  /** How long a stopping API says that it is not ready and serves on all the same, in seconds, for balancers to notice. */
+  @IsInt()
+  @Min(0)
+  @Max(600)
+  readonly shutdownDelaySeconds: number = 0;
+
   /** How long a stopping process may take to finish what it has begun, in seconds. */
   @IsInt()
   @Min(0)
