@@ -1,9 +1,13 @@
-import { Crew, Effect, expectEachOnce, unfinished } from './test/crew';
+import { Crew, Effect, expectEachOnce, expectEachOnceThoughPostgresDies, unfinished } from './test/crew';
 import { Jobs } from './jobs.service';
 import { Works } from './test/works';
 
 it('three workers, of whom one is killed, do each of 1,000 jobs once', async () => {
-  await expectEachOnce([3, 1_000, 1]);
+  await expectEachOnce({ workers: 3, jobs: 1_000, disturb: (crew) => crew.kill(1) });
+}, 300_000);
+
+it('three workers do each of 1,000 jobs once, though Postgres is killed meanwhile and started again', async () => {
+  await expectEachOnceThoughPostgresDies(1_000);
 }, 300_000);
 
 it('a tenant with 2,000 jobs keeps the job of another waiting for a tenth of them at most', async () => {

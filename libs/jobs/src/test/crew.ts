@@ -5,6 +5,7 @@ import { INestApplicationContext } from '@nestjs/common';
 import { currentUnit } from '@app/database';
 import { Job, JobHandler } from '../job.decorator';
 import { Jobs } from '../jobs.service';
+import { MortalPostgres } from './mortal-postgres';
 import { Works } from './works';
 
 /** What is left to the processes of a crew. */
@@ -70,19 +71,39 @@ export async function unfinished(works: Works): Promise<number> {
   return rows[0].count;
 }
 
-/** Has `workers` processes do `count` jobs, kills `killed` of them meanwhile, and expects each effect once. */
-export async function expectEachOnce(
-  [workers, count, killed]: [number, number, number],
-  afterwards?: (works: Works) => Promise<void>,
-): Promise<void> {
-  const works = await Works.open([Effect]);
+/** Who does how many jobs, and what happens to them meanwhile. */
+interface Trial {
+  workers: number;
+  jobs: number;
+  disturb(crew: Crew, works: Works): Promise<void>;
+  afterwards?(works: Works): Promise<void>;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Kills Postgres while three workers do `jobs` jobs, and starts it again. Expects each effect once. */
+export async function expectEachOnceThoughPostgresDies(jobs: number): Promise<void> {
+  const postgres = await MortalPostgres.start();
+  const disturb = async (_crew: Crew, works: Works) => {
+    await postgres.dieAndRise();
+    await works.reconnect();
+  };
+  try {
+    await expectEachOnce({ workers: 3, jobs, disturb, env: { DATABASE_URL: postgres.url, DATABASE_ADMIN_URL: '' } });
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/** Disturbs processes while they do jobs, and expects each effect once. */
+export async function expectEachOnce({ workers, jobs, disturb, afterwards, env }: Trial): Promise<void> {
+  const works = await Works.open([Effect], env);
   const crew = new Crew(works);
   try {
     const api = await works.start(false);
-    const all = await leaveEffects(works, api, count);
+    const all = await leaveEffects(works, api, jobs);
     await crew.hire(workers);
-    while ((await unfinished(works)) > (count * 3) / 4);
-    await crew.kill(killed);
+    while ((await unfinished(works)) > (jobs * 3) / 4);
+    await disturb(crew, works);
     expect(await unfinished(works)).toBeGreaterThan(0);
     while (await unfinished(works));
     for (const name of ['one', 'two']) expect(await works.effects(name)).toEqual(all);

@@ -29,13 +29,13 @@ export class Works {
 
   private constructor(
     readonly database: Database,
-    readonly admin: Client,
+    public admin: Client,
     private readonly handlers: Type[],
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  static async open(handlers: Type[]): Promise<Works> {
-    const env = { SCHEMA_PREFIX: freshPrefix() };
+  static async open(handlers: Type[], where: NodeJS.ProcessEnv = {}): Promise<Works> {
+    const env = { SCHEMA_PREFIX: freshPrefix(), ...where };
     const database = await openTestDatabase(testSettings(env), migrationSets, silently);
     const works = new Works(database, await claim(database.adminUrl, database.names.prefix), handlers, env);
     await migrateAll(database, silently);
@@ -48,6 +48,11 @@ export class Works {
     await removeInstallation(this.admin, this.database.names.prefix);
     await this.admin.end();
     await this.database.release();
+  }
+
+  /** Connects the test anew, to a server that was away. */
+  async reconnect(): Promise<void> {
+    this.admin = await claim(this.database.adminUrl, this.database.names.prefix);
   }
 
   async provision(name: string): Promise<void> {
