@@ -68,22 +68,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     await this.boss.start({ attempts: 10 });
     await this.jobs.start();
     await ensureSchedules(this.boss, handled);
-    for (const each of handled) {
-      await this.boss.work(
-        each.job.name,
-        {
-          batchSize: BATCH,
-          groupConcurrency: BATCH,
-          localConcurrency: FETCHERS,
-          burstWhenBatchFull: true,
-          notifyPollingIntervalSeconds: POLL_SECONDS,
-          perJobResults: true,
-          includeMetadata: true,
-        },
-        (jobs: JobWithMetadata<Envelope>[]) =>
-          Promise.all(jobs.map((job) => this.inTurn(() => this.settle(each, job)))),
-      );
-    }
+    for (const each of handled) for (let n = 0; n < FETCHERS; n++) await this.fetch(each);
     this.works = true;
     this.logger.log(`Working on ${handled.map(({ job }) => job.name).join(', ') || 'nothing: there is no job'}.`);
   }
@@ -94,6 +79,25 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     const grace = this.settings.shutdownGraceSeconds * 1_000;
     if (signal) setTimeout(() => process.exit(1), grace + LAST_WORD_MS).unref();
     await this.boss.stop({ graceful: true, timeout: grace });
+  }
+
+  /** Fetches jobs of a kind and does them, again and again: at once while there are any, else when told of one. */
+  private async fetch(handled: Handled): Promise<void> {
+    const fetcher = await this.boss.work(
+      handled.job.name,
+      {
+        batchSize: BATCH,
+        groupConcurrency: BATCH,
+        notifyPollingIntervalSeconds: POLL_SECONDS,
+        perJobResults: true,
+        includeMetadata: true,
+      },
+      async (jobs: JobWithMetadata<Envelope>[]) => {
+        const results = await Promise.all(jobs.map((job) => this.inTurn(() => this.settle(handled, job))));
+        this.boss.notifyWorker(fetcher); // few need not be the last: what else a tenant may run is left out of a batch
+        return results;
+      },
+    );
   }
 
   /** Does a job and says in the log what became of it. Never throws. */
