@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { measureJobs } from './jobs';
 import { measure } from './measure';
 import { readOptions } from './options';
 import { tell, tellNothingMore } from './progress';
@@ -9,7 +10,7 @@ import { startSizes, startTargets, startTenants } from './targets';
 
 /** The process that measures the product beside its yardsticks: `npm run bench`. */
 async function main(): Promise<void> {
-  const { plan, workloads, growth, tenants, json } = readOptions(process.argv.slice(2));
+  const { plan, workloads, growth, tenants, jobs, json } = readOptions(process.argv.slice(2));
   const stage = await Stage.set(tell);
   clearWhenStopped(stage);
   try {
@@ -24,7 +25,9 @@ async function main(): Promise<void> {
     const installations = tenants.length ? await startTenants(stage, plan) : [];
     const crowded = await measure(tenants, installations, plan.rounds, tell);
 
-    const { text, data } = report(stage.postgresVersion, plan, { compared, grown, crowded });
+    const worked = jobs.length ? await measureJobs(jobs, stage, plan, tell) : [];
+
+    const { text, data } = report(stage.postgresVersion, plan, { compared, grown, crowded, worked });
     tellNothingMore();
     process.stdout.write(text);
     if (json) writeFileSync(json, `${JSON.stringify(data, undefined, 2)}\n`);

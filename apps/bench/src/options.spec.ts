@@ -1,16 +1,17 @@
 import { readOptions } from './options';
 
+const PARTS = ['growth', 'tenants', 'jobs'] as const;
 const names = (...args: string[]): string[] => readOptions(args).workloads.map(({ name }) => name);
 
 describe('The options of the bench', () => {
   it('ask for everything when nothing is said', () => {
     expect(names()).toContain('read-one');
-    for (const part of ['growth', 'tenants'] as const) expect(readOptions([])[part]).not.toEqual([]);
+    for (const part of PARTS) expect(readOptions([])[part]).not.toEqual([]);
     expect(readOptions([])).toMatchObject({ plan: { imported: 1_000_000 }, json: undefined });
   });
   it('choose workloads by their names, of which a quick run leaves out the longest', () => {
     expect(names('--only', 'import', '--only', 'read-one')).toEqual(['read-one', 'import']);
-    for (const part of ['growth', 'tenants'] as const) {
+    for (const part of PARTS) {
       expect(readOptions(['--only', 'import'])[part]).toEqual([]);
       expect(names('--only', part)).toEqual([]);
       expect(readOptions(['--quick', '--only', part])[part]).not.toEqual([]);

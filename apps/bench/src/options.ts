@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { Trial, trials } from './jobs';
 import { FULL, Plan, QUICK } from './plan';
 import { growthWorkloads, tenantWorkloads, Workload, workloads } from './workloads';
 
-const [GROWTH, TENANTS] = ['growth', 'tenants'];
+const [GROWTH, TENANTS, JOBS] = ['growth', 'tenants', 'jobs'];
 
 /** What a run is asked for. */
 export interface Options {
@@ -12,6 +13,8 @@ export interface Options {
   growth: Workload[];
   /** Those that compare one tenant alone with many. */
   tenants: Workload[];
+  /** Those of jobs. */
+  jobs: Trial[];
   /** Where the figures are written for machines. */
   json?: string;
 }
@@ -24,15 +27,17 @@ export function readOptions(args: string[]): Options {
   }).values;
   const plan = quick ? QUICK : FULL;
   const all = workloads(plan);
-  const names = [...all.map(({ name }) => name), GROWTH, TENANTS];
+  const names = [...all.map(({ name }) => name), GROWTH, TENANTS, JOBS];
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown) throw new Error(`There is no workload "${unknown}": choose from ${names.join(', ')}.`);
 
+  const wants = (part: string) => (only ? only.includes(part) : !quick);
   return {
     plan,
     workloads: all.filter(({ name }) => !only || only.includes(name)),
-    growth: (only ? only.includes(GROWTH) : !quick) ? growthWorkloads(plan) : [],
-    tenants: (only ? only.includes(TENANTS) : !quick) ? tenantWorkloads(plan) : [],
+    growth: wants(GROWTH) ? growthWorkloads(plan) : [],
+    tenants: wants(TENANTS) ? tenantWorkloads(plan) : [],
+    jobs: wants(JOBS) ? trials(plan) : [],
     json,
   };
 }

@@ -1,8 +1,8 @@
 /** What a figure counts. */
-export type Unit = 'requests/s' | 'rows/s' | 'ms' | 's' | 'MB';
+export type Unit = 'requests/s' | 'rows/s' | 'jobs/s' | 'ms' | 's' | 'MB';
 
-/** What ours is to reach: a multiple of another target's figure, by default the same one, or less than a limit. */
-export type Goal = { times: number; of: 'bare' | 'plain'; at?: string } | { below: number };
+/** What ours is to reach: a multiple of another target's figure, by default the same one, or less or more than a limit. */
+export type Goal = { times: number; of: 'bare' | 'plain'; at?: string } | { below: number } | { above: number };
 
 /** A row of the report: what was measured, and what it should be. */
 export interface Figure {

@@ -2,14 +2,14 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Plan } from '../plan';
 import { Measured } from './figure';
 import { shortly } from './format';
-import { comparisonTable, growthTable, tenantsTable } from './table';
+import { comparisonTable, growthTable, jobsTable, tenantsTable } from './table';
 import { isMet, middleOf, ratio } from './verdict';
 
 /** The figures of a run as people read them, in Markdown, and as machines do. */
 export function report(
   postgres: string,
   plan: Plan,
-  { compared, grown, crowded }: Record<'compared' | 'grown' | 'crowded', Measured[]>,
+  { compared, grown, crowded, worked }: Record<'compared' | 'grown' | 'crowded' | 'worked', Measured[]>,
 ): { text: string; data: object } {
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -26,6 +26,7 @@ export function report(
     ...(compared.length ? [comparisonTable(compared)] : []),
     ...(grown.length ? [growthTable(grown, plan.sizes)] : []),
     ...(crowded.length ? [tenantsTable(crowded, plan.tenants)] : []),
+    ...(worked.length ? [jobsTable(worked)] : []),
   ];
   return {
     text: `${parts.join('\n\n')}\n`,
@@ -36,6 +37,7 @@ export function report(
       compared: compared.map((measured) => withVerdict(measured, compared)),
       grown,
       crowded,
+      worked,
     },
   };
 }

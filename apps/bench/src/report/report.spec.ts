@@ -1,6 +1,6 @@
 import { Figure, Measured } from './figure';
 import { shortly, threeDigits, twoDecimals } from './format';
-import { comparisonTable, growthTable, tenantsTable } from './table';
+import { comparisonTable, growthTable, jobsTable, tenantsTable } from './table';
 import { isMet, median, ratio } from './verdict';
 
 const figure = (values: Partial<Figure> = {}): Figure => ({ title: 'read one', unit: 'requests/s', ...values });
@@ -48,6 +48,10 @@ describe('isMet', () => {
     expect(isMet({ below: 71 }, measured(samples), [])).toBe(true);
     expect(isMet({ below: 70 }, measured(samples), [])).toBe(false);
   });
+  it('wants more than a limit, and not as much', () => {
+    expect(isMet({ above: 69 }, measured(samples), [])).toBe(true);
+    expect(isMet({ above: 70 }, measured(samples), [])).toBe(false);
+  });
   it('is missed by whoever lacks the thing', () => {
     expect(isMet({ below: 100 }, measured({ ours: { lacks: 404 } }), [])).toBe(false);
   });
@@ -89,6 +93,12 @@ describe('the tables', () => {
     expect(table(800)).toMatch('| 1.25 | ✓ 1.5 |');
     const memory = measured({ alone: [3], among: [30] }, { unit: 'MB' });
     expect(row(tenantsTable([memory], 1_000))).toBe('| read one, MB | 3 | 30 | | |');
+  });
+  it('say how many jobs are done in a second, and whether that is enough', () => {
+    const jobs = { title: 'leave 10k', unit: 'jobs/s', atLeast: { above: 5_000 } } as const;
+    expect(row(jobsTable([measured({ ours: [9_000, 12_300] }, jobs)]))).toBe(
+      '| leave 10k, jobs/s | 10,700 | ✓ > 5,000 jobs/s |',
+    );
   });
   it('have columns that stand below each other', () => {
     const table = comparisonTable([measured({ bare: [1], plain: [1], ours: [1] }, { title: 'a long title' })]);

@@ -8,8 +8,7 @@ export function comparisonTable(all: Measured[]): string {
     const { figure, samples } = measured;
     const compares = figure.unit.endsWith('/s');
     const times = (one: string, other: string) => (compares ? twoDecimals(ratio(samples[one], samples[other])) : '');
-    const verdict = (goal: Goal | undefined) =>
-      goal ? `${mark(isMet(goal, measured, all))} ${spelt(goal, figure.unit)}` : '';
+    const verdict = (goal: Goal | undefined) => verdictOn(goal, measured, all);
     return [
       `${figure.title}, ${figure.unit}`,
       ...['bare', 'plain', 'ours'].map((name) => cell(samples[name])),
@@ -57,13 +56,27 @@ export function tenantsTable(all: Measured[], tenants: number): string {
   );
 }
 
+/** What ours does with jobs, in Markdown. */
+export function jobsTable(all: Measured[]): string {
+  return markdown(
+    ['jobs', 'ours', 'at least'],
+    all.map((measured) => {
+      const { figure, samples } = measured;
+      return [`${figure.title}, ${figure.unit}`, cell(samples.ours), verdictOn(figure.atLeast, measured, all)];
+    }),
+  );
+}
+
+const verdictOn = (goal: Goal | undefined, measured: Measured, all: Measured[]): string =>
+  goal ? `${mark(isMet(goal, measured, all))} ${spelt(goal, measured.figure.unit)}` : '';
 const cell = (samples: Samples): string =>
   Array.isArray(samples) ? threeDigits(middleOf(samples)) : `– (${samples.lacks})`;
 const mark = (met: boolean | undefined): string => (met === undefined ? '–' : met ? '✓' : '✗');
-const spelt = (goal: Goal, unit: string): string =>
-  'below' in goal
-    ? `< ${goal.below} ${unit}`
-    : `${+goal.times.toFixed(2)} × ${goal.of}${goal.at ? ` at ${goal.at}` : ''}`;
+function spelt(goal: Goal, unit: string): string {
+  if ('below' in goal) return `< ${goal.below} ${unit}`;
+  if ('above' in goal) return `> ${goal.above.toLocaleString('en-US')} ${unit}`;
+  return `${+goal.times.toFixed(2)} × ${goal.of}${goal.at ? ` at ${goal.at}` : ''}`;
+}
 
 function markdown(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, 3, ...rows.map((row) => row[column].length)));

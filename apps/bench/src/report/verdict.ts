@@ -19,9 +19,10 @@ export function ratio(one: Samples | undefined, other: Samples | undefined): num
 /** Whether ours has reached `goal`, which it has not when it lacks the thing; undefined when there is nothing to compare with. */
 export function isMet(goal: Goal, { figure, samples }: Measured, all: Measured[]): boolean | undefined {
   if (!Array.isArray(samples.ours)) return false;
-  if ('below' in goal) {
+  if (!('times' in goal)) {
     const value = median(samples.ours);
-    return Number.isNaN(value) ? undefined : value < goal.below;
+    if (Number.isNaN(value)) return undefined;
+    return 'below' in goal ? value < goal.below : value > goal.above;
   }
   const yardstick = all.find(({ figure: { title } }) => title === (goal.at ?? figure.title))?.samples[goal.of];
   const times = ratio(samples.ours, yardstick);

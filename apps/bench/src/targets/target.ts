@@ -32,7 +32,7 @@ export class Target {
     /** How many books its table holds, unless a workload wants others. */
     readonly holds: number,
     readonly table: BookTable,
-    private readonly program: Program,
+    readonly program: Program,
     private readonly logs: string,
   ) {}
 
