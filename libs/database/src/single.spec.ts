@@ -65,6 +65,16 @@ describe('Unit.single', () => {
     expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
   });
 
+  it('tells triggers on whose behalf it writes, unlike what shares a connection, which only reads', async () => {
+    const door1 = await door();
+    const scope = { ...a, actor: `o'hara`, requestId: '1' };
+    const whose = `SELECT current_setting('app.actor', true) AS actor, current_setting('app.request_id', true) AS request`;
+    expect(await single(door1, scope, whose)).toEqual([{ actor: `o'hara`, request: '1' }]);
+    expect(await single(door1, scope, whose, [], PREPARE)).toEqual([{ actor: `o'hara`, request: '1' }]);
+    expect(await single(door1, scope, whose, [], SHARE)).toEqual([{ actor: '', request: '' }]);
+    expect(await atRest(door1)).toEqual([NOBODY_IN_SCOPE]);
+  });
+
   it('keeps what it writes at once, and nothing of what fails', async () => {
     const door1 = await door();
     await expect(

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
 import * as pg from 'pg';
 import { isUnavailable, postgresError } from './database-errors';
-import { currentScope, Place, Scope } from './scope';
+import { currentScope, Scope } from './scope';
 import { typesWithTime } from './parse-time';
 import { Make, Pipeline, send } from './pipeline';
 import { Sending, TenantQuery } from './tenant-query';
@@ -38,11 +38,11 @@ export class TenantPool extends pg.Pool {
     this.measure();
   }
 
-  /** Runs one statement as a transaction of `tenant`, in one round trip. */
-  async single(tenant: Place, text: string, values: unknown[], how: Single): Promise<pg.QueryResult> {
+  /** Runs one statement as a transaction of the tenant of `scope`, in one round trip. */
+  async single(scope: Scope, text: string, values: unknown[], how: Single): Promise<pg.QueryResult> {
     const prepares = !this.keepsStatements ? 'nothing' : how.prepare ? 'the statement too' : 'the switch';
     const sending: Sending = { prepares, isShared: Boolean(how.share) };
-    const make: Make = (done) => new TenantQuery(tenant, text, values, sending, done);
+    const make: Make = (done) => new TenantQuery(scope, text, values, sending, done);
     try {
       return await (how.share ? this.shared(make, sending) : this.alone(make, sending));
     } catch (error) {
@@ -50,7 +50,7 @@ export class TenantPool extends pg.Pool {
       if (!fault) throw error;
       if (fault === 'mixed up') this.keepNoStatements();
       // It did nothing: what failed was one transaction.
-      return this.single(tenant, text, values, { prepare: fault === 'would wait' && how.prepare });
+      return this.single(scope, text, values, { prepare: fault === 'would wait' && how.prepare });
     }
   }
 
@@ -136,9 +136,15 @@ async function commit(answer: Promise<pg.QueryResult>): Promise<pg.QueryResult> 
   );
 }
 
+/** On whose behalf a transaction works is for triggers to write down. */
 function begin(scope: Scope | undefined): string {
   if (!scope) return 'START TRANSACTION';
-  const { schema, role } = scope.tenant;
-  const takeRole = role ? `; SET LOCAL ROLE ${pg.escapeIdentifier(role)}` : '';
-  return `START TRANSACTION; SET LOCAL search_path TO ${pg.escapeIdentifier(schema)}${takeRole}`;
+  const { tenant, actor, requestId } = scope;
+  const settings = [
+    `search_path TO ${pg.escapeIdentifier(tenant.schema)}`,
+    ...(tenant.role ? [`ROLE ${pg.escapeIdentifier(tenant.role)}`] : []),
+    `app.actor TO ${pg.escapeLiteral(actor)}`,
+    `app.request_id TO ${pg.escapeLiteral(requestId)}`,
+  ];
+  return ['START TRANSACTION', ...settings.map((setting) => `SET LOCAL ${setting}`)].join('; ');
 }

@@ -1,13 +1,17 @@
 import { hash } from 'node:crypto';
 import * as pg from 'pg';
-import type { Place } from './scope';
+import type { Scope } from './scope';
 
 // A role that is null leaves alone the one that the connection has.
-const SWITCH = `SELECT set_config('search_path', $1, true), set_config('role', coalesce($2, current_setting('role')), true)`;
+const TO_TENANT = `SELECT set_config('search_path', $1, true), set_config('role', coalesce($2, current_setting('role')), true)`;
+
+// And says on whose behalf, which triggers write down.
+const SWITCH = `${TO_TENANT}, set_config('app.actor', $3, true), set_config('app.request_id', $4, true)`;
 const SWITCH_NAME = 'switch';
 
-// Who shares a connection must not hold up the others: rather than wait for a lock it fails, and comes again by itself.
-const SHARED_SWITCH = `${SWITCH}, set_config('lock_timeout', '100ms', true)`;
+// Who shares a connection only reads, and must not hold up the others: rather than wait for a lock it fails, and comes
+// again by itself.
+const SHARED_SWITCH = `${TO_TENANT}, set_config('lock_timeout', '100ms', true)`;
 const SHARED_SWITCH_NAME = 'shared switch';
 
 const MOST_NAMES = 200; // a connection: each costs its backend about 25 KiB, so 5 MiB in all
@@ -43,7 +47,7 @@ export class TenantQuery extends InnerQuery {
   private hasSwitched = false;
 
   constructor(
-    private readonly tenant: Place,
+    private readonly scope: Scope,
     text: string,
     values: unknown[],
     private readonly sending: Sending,
@@ -61,11 +65,12 @@ export class TenantQuery extends InnerQuery {
     const isKnown = parsed[statement];
     if (!isKnown) connection.parse({ name: statement, text, types: [] }, true);
     if (statement) parsed[statement] = text;
-    const values = [pg.escapeIdentifier(this.tenant.schema), this.tenant.role];
-    connection.bind({ statement, values }, true);
+    const { tenant, actor, requestId } = this.scope;
+    const place = [pg.escapeIdentifier(tenant.schema), tenant.role];
+    connection.bind({ statement, values: isShared ? place : [...place, actor, requestId] }, true);
     connection.execute({}, true);
     // pg counts parsed statements, not which: one at a time gets a name.
-    if (isKnown && prepares === 'the statement too') this.name = nameOn(connection, this.tenant.schema, this.text);
+    if (isKnown && prepares === 'the statement too') this.name = nameOn(connection, tenant.schema, this.text);
     super.prepare(connection);
   }
 

@@ -42,6 +42,15 @@ describe('UnitOfWork.run', () => {
     expect(statements.at(-1)).toBe('COMMIT');
   });
 
+  it('tells triggers on whose behalf it works, however that is spelt', async () => {
+    const { run, notes } = await door();
+    const scope = { ...a, actor: `o'hara\\"; SELECT 1`, requestId: '1' };
+    const [whose] = await run(scope, () =>
+      notes.query(`SELECT current_setting('app.actor') AS actor, current_setting('app.request_id') AS "requestId"`),
+    );
+    expect(whose).toEqual({ actor: scope.actor, requestId: '1' });
+  });
+
   it('keeps everything when the work ends well, and gives its result', async () => {
     const { run, notes } = await door();
     const result = await run(a, async () => {

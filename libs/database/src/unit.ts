@@ -65,7 +65,7 @@ export class Unit {
   async single<R>(text: string, parameters: unknown[] = [], how: Single = {}): Promise<R[]> {
     const isOnly = !this.isOver && !this.keepsNothing && (this.made?.isUntouched ?? true);
     const driver = this.dataSource.driver as PostgresDriver;
-    const runner = isOnly ? new SingleRunner(driver, this.scope.tenant, how) : this.runner;
+    const runner = isOnly ? new SingleRunner(driver, this.scope, how) : this.runner;
     return rowsOf(await runner.query(text, parameters, true));
   }
 
@@ -74,7 +74,7 @@ export class Unit {
    * nothing of this unit. Only where the pool is sure to have one to spare.
    */
   async aside<R>(text: string, parameters: unknown[]): Promise<R[]> {
-    const runner = new SingleRunner(this.dataSource.driver as PostgresDriver, this.scope.tenant, {});
+    const runner = new SingleRunner(this.dataSource.driver as PostgresDriver, this.scope, {});
     return rowsOf(await runner.query(text, parameters, true));
   }
 

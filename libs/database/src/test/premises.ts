@@ -28,7 +28,7 @@ export interface Door {
 }
 
 /** What a connection is when no unit has it. */
-export const NOBODY_IN_SCOPE = { login: '', path: '""', lockTimeout: '0', status: 'I' };
+export const NOBODY_IN_SCOPE = { login: '', path: '""', lockTimeout: '0', actor: '', status: 'I' };
 
 export let database: Database;
 export let admin: Client;
@@ -126,8 +126,9 @@ export async function atRest({ pool }: Door): Promise<object[]> {
   for (let n = 0; n < pool.options.max; n++) clients.push(await pool.connect());
   const found = [];
   for (const client of clients) {
-    const { rows } = await client.query<{ login: string; path: string; lockTimeout: string }>(
-      `SELECT current_user AS login, current_setting('search_path') AS path, current_setting('lock_timeout') AS "lockTimeout"`,
+    const { rows } = await client.query<Omit<typeof NOBODY_IN_SCOPE, 'status'>>(
+      `SELECT current_user AS login, current_setting('search_path') AS path, current_setting('lock_timeout') AS "lockTimeout",
+              coalesce(current_setting('app.actor', true), '') AS actor`,
     );
     found.push({ ...rows[0], status: client.getTransactionStatus() });
     client.release();
