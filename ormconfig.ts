@@ -14,7 +14,11 @@ export const migrationSets: MigrationSets = {
   },
   tenant: {
     entities: files('domain/src/*/*.entity'),
-    migrations: [...files('crud/src/migrations/*'), ...files('domain/src/migrations/*')],
+    migrations: [
+      ...files('crud/src/migrations/*'),
+      ...files('audit/src/migrations/*'),
+      ...files('domain/src/migrations/*'),
+    ],
   },
 };
 

@@ -37,6 +37,8 @@ const TENANT = [
   'CreateIdempotencyKey',
   'SoftDeleteCritic',
   'CreateFilePart',
+  'CreateAuditLog',
+  'AuditBooksAndCritics',
 ];
 const [newest, before] = TENANT.toReversed();
 const allRun = (names: string[]) => names.map((name) => ` {2}\\[X\\] ${name}\\d+\n`).join('');

@@ -1,0 +1,192 @@
+import { Client } from 'pg';
+import { currentUnit, withAdmin } from '@app/database';
+import { aBook, aCritic, Book, BooksService } from '@app/domain';
+import { startApi, TestApi } from '@app/testing';
+import { books, critics, Values } from './models';
+
+/** An entry of the log, without what differs from run to run. */
+interface Entry {
+  operation: string;
+  table: string;
+  rowId: string | null;
+  actor: string;
+  diff: Values;
+}
+
+let api: TestApi;
+let login: string;
+
+beforeAll(async () => {
+  api = await startApi();
+  const { body } = await api.http.get('/api/v1/auth/me').expect(200);
+  login = `login:${body.id}`;
+}, 60_000);
+afterAll(() => api.close());
+
+afterEach(() => asAdmin((client) => client.query('TRUNCATE book, review, critic; TRUNCATE audit_log')));
+
+const asAdmin = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+  withAdmin(api.adminUrl, async (client) => {
+    await client.query(`SET search_path TO ${api.prefix}t_demo`);
+    return work(client);
+  });
+
+/** What the log says, the oldest first; and forgets it. */
+const told = (): Promise<Entry[]> =>
+  asAdmin(async (client) => {
+    const { rows } = await client.query<Entry>(
+      `SELECT operation, "table", row_id AS "rowId", actor, diff FROM audit_log ORDER BY id`,
+    );
+    await client.query('TRUNCATE audit_log');
+    return rows;
+  });
+const create = async (values: Values = aBook()): Promise<Values> =>
+  (await api.http.post(books.path).send(values).expect(201)).body;
+const createMany = async (items: Values[]): Promise<string[]> =>
+  (await api.http.post(`${books.path}/bulk`).send(items).expect(201)).body.ids;
+const sorted = (all: Entry[]): Entry[] => all.toSorted((one, other) => (one.rowId! < other.rowId! ? -1 : 1));
+const entry = (operation: string, rowId: string, diff: Values, actor = login): Entry => ({
+  operation,
+  table: 'book',
+  rowId,
+  actor,
+  diff,
+});
+const renamed = (rowId: string, before: string, after: string, actor = login): Entry =>
+  entry('update', rowId, { name: { before, after } }, actor);
+
+describe('one entry for each row that changes, in the name of whoever asked', () => {
+  it('tells of one that is created, changed and deleted', async () => {
+    const { id, identifier } = await create(aBook({ name: 'A', author: 'B', releaseYear: 2000 }));
+    await api.http.patch(`${books.path}/${id}`).send({ name: 'C', releaseYear: null }).expect(200);
+    await api.http.put(books.path).send({ identifier, name: 'D', author: 'B' }).expect(200);
+    await api.http.delete(`${books.path}/${id}`).expect(204);
+    const made = { id, identifier, name: 'A', author: 'B', release_year: 2000 };
+    expect(await told()).toEqual([
+      entry('insert', id, made),
+      entry('update', id, { name: { before: 'A', after: 'C' }, release_year: { before: 2000, after: null } }),
+      renamed(id, 'C', 'D'),
+      entry('delete', id, { ...made, name: 'D', release_year: null }),
+    ]);
+  });
+
+  it('tells of each of many: created, put, changed, imported and deleted', async () => {
+    const items = Array.from({ length: 3 }, () => aBook({ name: 'A' }));
+    const ids = (await createMany(items)).toSorted();
+    const briefly = (all: Entry[]) => sorted(all).map(({ operation, rowId }) => [operation, rowId]);
+    expect(briefly(await told())).toEqual(ids.map((id) => ['insert', id]));
+
+    const put = items.map((item) => ({ ...item, name: 'B' }));
+    const fresh = aBook();
+    await api.http
+      .put(`${books.path}/bulk`)
+      .send([...put, fresh])
+      .expect(200);
+    const afterPut = await told();
+    expect(afterPut.filter(({ operation }) => operation === 'insert')).toHaveLength(1);
+    expect(sorted(afterPut.filter(({ operation }) => operation === 'update'))).toEqual(
+      ids.map((id) => renamed(id, 'A', 'B')),
+    );
+
+    await api.http
+      .patch(`${books.path}/bulk`)
+      .send(ids.map((id) => ({ id, name: 'C' })))
+      .expect(200);
+    expect(sorted(await told())).toEqual(ids.map((id) => renamed(id, 'B', 'C')));
+
+    const file = put.map((item) => JSON.stringify({ ...item, name: 'D' })).join('\n');
+    await api.http
+      .post(`${books.path}/import?mode=upsert`)
+      .set('content-type', 'application/x-ndjson')
+      .send(file)
+      .expect(200);
+    expect(sorted(await told())).toEqual(ids.map((id) => renamed(id, 'C', 'D')));
+
+    await api.http
+      .post(`${books.path}/bulk/delete`)
+      .send({ ids: [ids[0]] })
+      .expect(200);
+    await api.http.delete(books.path).query({ 'filter[name][eq]': 'D' }).expect(200);
+    expect(briefly(await told())).toEqual(ids.map((id) => ['delete', id]));
+  });
+
+  it('tells that a critic was hidden and shown again', async () => {
+    const { body } = await api.http.post(critics.path).send(aCritic()).expect(201);
+    await api.http.delete(`${critics.path}/${body.id}`).expect(204);
+    await api.http.post(`${critics.path}/${body.id}/restore`).expect(200);
+    const at = expect.any(String);
+    expect((await told()).slice(1)).toMatchObject([
+      { table: 'critic', operation: 'update', diff: { deleted_at: { before: null, after: at } } },
+      { table: 'critic', operation: 'update', diff: { deleted_at: { before: at, after: null } } },
+    ]);
+  });
+
+  it('tells of the query builder, of repositories and of raw SQL', async () => {
+    const { id } = await create(aBook({ name: 'A' }));
+    await told();
+    await api.inTenant(async () => {
+      const { manager } = currentUnit();
+      await manager.createQueryBuilder().update(Book).set({ name: 'B' }).where({ id }).execute();
+      await manager.query(`UPDATE book SET name = 'C' WHERE id = $1`, [id]);
+      await manager.update(Book, id, { name: 'D' });
+    });
+    expect(await told()).toEqual([
+      renamed(id, 'A', 'B', 'test'),
+      renamed(id, 'B', 'C', 'test'),
+      renamed(id, 'C', 'D', 'test'),
+    ]);
+  });
+
+  it('tells of what is done past the application by the login that did it, of TRUNCATE too', async () => {
+    const { id } = await create(aBook({ name: 'A' }));
+    await told();
+    const actor = await asAdmin(async (client) => {
+      await client.query(`UPDATE book SET name = 'B'`);
+      await client.query('TRUNCATE book CASCADE');
+      const { rows } = await client.query<{ login: string }>('SELECT session_user AS login');
+      return `database:${rows[0].login}`;
+    });
+    const emptied = { operation: 'truncate', table: 'book', rowId: null, actor, diff: {} };
+    expect(await told()).toEqual([renamed(id, 'A', 'B', actor), emptied]);
+  });
+});
+
+describe('no entry', () => {
+  it('tells of an update that changes nothing, or only what the system keeps', async () => {
+    const { id } = await create(aBook({ name: 'A' }));
+    await told();
+    await api.http.patch(`${books.path}/${id}`).send({ name: 'A' }).expect(200);
+    await api.inTenant(async () => {
+      await api.app.get(BooksService).rate([{ id, averageRating: 4 }]);
+      await currentUnit().manager.query('UPDATE book SET version = version + 1, updated_at = now()');
+    });
+    expect(await told()).toEqual([]);
+  });
+
+  it('is left of a request that fails, nor of a dry run', async () => {
+    const taken = await create();
+    await told();
+    await api.http.post(`${books.path}/bulk`).send([aBook(), taken]).expect(422);
+    await api.http.post(`${books.path}/bulk?dryRun=true`).send([aBook()]).expect(201);
+    expect(await told()).toEqual([]);
+  });
+});
+
+it('may be read by a tenant, and neither changed nor forged by anyone who serves requests', async () => {
+  await create();
+  const tries = [
+    `INSERT INTO audit_log (at, tx, actor, operation, "table", diff) VALUES (now(), '1', 'x', 'insert', 'book', '{}')`,
+    `UPDATE audit_log SET actor = 'x'`,
+    'DELETE FROM audit_log',
+    'TRUNCATE audit_log',
+    'DROP TRIGGER audit_update ON book',
+    'ALTER TABLE book DISABLE TRIGGER ALL',
+    `SET session_replication_role = 'replica'`,
+  ];
+  for (const statement of tries) {
+    const refused = api.inTenant(() => currentUnit().manager.query(statement));
+    await expect(refused).rejects.toMatchObject({ driverError: { code: '42501' } });
+  }
+  const [{ count }] = await api.inTenant(() => currentUnit().manager.query('SELECT count(*)::int FROM audit_log'));
+  expect(count).toBe(1);
+});
