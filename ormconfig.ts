@@ -13,7 +13,7 @@ export const migrationSets: MigrationSets = {
     migrations: [...files('tenancy/src/migrations/*'), ...files('auth/src/migrations/*')],
   },
   tenant: {
-    entities: files('domain/src/*/*.entity'),
+    entities: [...files('audit/src/*.entity'), ...files('domain/src/*/*.entity')],
     migrations: [
       ...files('crud/src/migrations/*'),
       ...files('audit/src/migrations/*'),

@@ -1,4 +1,5 @@
 import { DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from '@app/audit';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
@@ -27,6 +28,7 @@ export class ApiModule {
         JobsModule.on(settings.works),
         AuthModule.on(settings),
         CrudModule,
+        AuditModule,
         DomainModule,
         PlatformModule,
       ],

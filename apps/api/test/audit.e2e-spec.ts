@@ -190,3 +190,56 @@ it('may be read by a tenant, and neither changed nor forged by anyone who serves
   const [{ count }] = await api.inTenant(() => currentUnit().manager.query('SELECT count(*)::int FROM audit_log'));
   expect(count).toBe(1);
 });
+
+describe('GET /audit', () => {
+  const read = async (query: Values = {}): Promise<Values> =>
+    (await api.http.get('/api/v1/audit').query(query).expect(200)).body;
+  const operations = ({ items }: Values): string[] => items.map(({ operation }: Values) => operation);
+
+  it('gives the entries, the latest first, with the request that made each', async () => {
+    const requestId = 'request-of-a-test';
+    const { body } = await api.http
+      .post(books.path)
+      .set('x-request-id', requestId)
+      .send(aBook({ name: 'A' }));
+    await api.http.patch(`${books.path}/${body.id}`).send({ name: 'B' }).expect(200);
+    const { items, nextCursor } = await read();
+    expect(nextCursor).toBeNull();
+    expect(items).toEqual([
+      { ...renamed(body.id, 'A', 'B'), id: expect.any(String), at: expect.any(String), requestId: expect.any(String) },
+      expect.objectContaining({ operation: 'insert', rowId: body.id, requestId, at: expect.stringMatching(/Z$/) }),
+    ]);
+  });
+
+  it('finds them by record, table, actor, request, operation and time', async () => {
+    const [one, other] = [await create(), await create()];
+    await api.http.delete(`${books.path}/${one.id}`).expect(204);
+    await api.http.post(critics.path).send(aCritic()).expect(201);
+    const [latest] = (await read()).items;
+    expect(operations(await read({ 'filter[rowId][eq]': one.id }))).toEqual(['delete', 'insert']);
+    expect((await read({ 'filter[rowId][eq]': other.id })).items).toHaveLength(1);
+    expect((await read({ 'filter[table][eq]': 'critic' })).items).toEqual([latest]);
+    expect((await read({ 'filter[requestId][eq]': latest.requestId })).items).toEqual([latest]);
+    expect(operations(await read({ 'filter[operation][eq]': 'delete' }))).toEqual(['delete']);
+    expect((await read({ 'filter[actor][eq]': login, count: 'exact' })).total).toBe(4);
+    expect((await read({ 'filter[actor][eq]': 'login:nobody' })).items).toEqual([]);
+    expect((await read({ 'filter[at][gte]': latest.at })).items[0]).toEqual(latest);
+    expect((await read({ 'filter[at][lt]': '2020-01-01T00:00:00Z' })).items).toEqual([]);
+  });
+
+  it('gives them page by page, also while more come', async () => {
+    const ids = await createMany(Array.from({ length: 5 }, () => aBook()));
+    const first = await read({ limit: 2 });
+    await create();
+    const second = await read({ limit: 2, cursor: first.nextCursor });
+    const third = await read({ limit: 2, cursor: second.nextCursor });
+    expect(third.nextCursor).toBeNull();
+    const found = [first, second, third].flatMap(({ items }) => items.map(({ rowId }: Values) => rowId));
+    expect(found.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('refuses what the log has not, and cursors of other lists', async () => {
+    for (const query of [{ sort: 'at' }, { 'filter[diff][eq]': 'x' }, { 'filter[rowId][eq]': 'x' }, { cursor: 'x' }])
+      await api.http.get('/api/v1/audit').query(query).expect(400);
+  });
+});

@@ -1,4 +1,5 @@
 import { DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from '@app/audit';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
@@ -23,6 +24,7 @@ export class WorkerModule {
         JobsModule.on(true),
         AuthModule.on(settings),
         CrudModule,
+        AuditModule,
         DomainModule,
       ],
       providers: [HealthServer],

@@ -1,1 +1,2 @@
 export * from './audit-table';
+export * from './audit.module';

@@ -279,6 +279,106 @@ export type NewApiKeyDto = {
     key: string;
 };
 
+export type ProblemErrorDto = {
+    /**
+     * Which item of a bulk request, counted from 0.
+     */
+    index?: number;
+    /**
+     * Which line of an imported file, counted from 1.
+     */
+    line?: number;
+    /**
+     * JSON pointer to what is wrong.
+     */
+    pointer: string;
+    /**
+     * A word for programs.
+     */
+    code: string;
+    /**
+     * A sentence for people.
+     */
+    detail: string;
+};
+
+export type ProblemDto = {
+    status: number;
+    type: string;
+    title: string;
+    /**
+     * A sentence for people.
+     */
+    detail: string;
+    /**
+     * The path that was asked for.
+     */
+    instance: string;
+    /**
+     * A word for programs.
+     */
+    code: string;
+    /**
+     * Names this request in the log.
+     */
+    requestId: string;
+    errors?: Array<ProblemErrorDto>;
+};
+
+/**
+ * What was done to it.
+ */
+export type AuditOperation = 'insert' | 'update' | 'delete' | 'truncate';
+
+export type AuditEntryDto = {
+    /**
+     * The request that changed it, or left the job that did; null for what came past the application.
+     */
+    requestId: string | null;
+    /**
+     * What was done to it.
+     */
+    operation: AuditOperation;
+    /**
+     * The id of the record; null where all of a table went at once.
+     */
+    rowId: string | null;
+    /**
+     * By column: the value of a record that came or went; of one that changed, the values `before` and `after`.
+     */
+    diff: {
+        [key: string]: unknown;
+    };
+    /**
+     * Counts up with the changes.
+     */
+    id: string;
+    /**
+     * When it changed.
+     */
+    at: string;
+    /**
+     * On whose behalf: a login, an API key, a job, or a login of the database.
+     */
+    actor: string;
+    /**
+     * The table it is in.
+     */
+    table: string;
+};
+
+export type AuditEntryPageDto = {
+    items: Array<AuditEntryDto>;
+    /**
+     * Ask for the next page with it; null on the last.
+     */
+    nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
+};
+
 export type TenantDto = {
     id: string;
     status: 'provisioning' | 'active' | 'suspended' | 'migration_failed' | 'deleting';
@@ -363,52 +463,6 @@ export type UpdateTenantDto = {
      * Suspended: 403 for everything in it.
      */
     status?: 'active' | 'suspended';
-};
-
-export type ProblemErrorDto = {
-    /**
-     * Which item of a bulk request, counted from 0.
-     */
-    index?: number;
-    /**
-     * Which line of an imported file, counted from 1.
-     */
-    line?: number;
-    /**
-     * JSON pointer to what is wrong.
-     */
-    pointer: string;
-    /**
-     * A word for programs.
-     */
-    code: string;
-    /**
-     * A sentence for people.
-     */
-    detail: string;
-};
-
-export type ProblemDto = {
-    status: number;
-    type: string;
-    title: string;
-    /**
-     * A sentence for people.
-     */
-    detail: string;
-    /**
-     * The path that was asked for.
-     */
-    instance: string;
-    /**
-     * A word for programs.
-     */
-    code: string;
-    /**
-     * Names this request in the log.
-     */
-    requestId: string;
-    errors?: Array<ProblemErrorDto>;
 };
 
 export type BookDto = {
@@ -1787,6 +1841,267 @@ export type PublicKeysReadKeysError = PublicKeysReadKeysErrors[keyof PublicKeysR
 export type PublicKeysReadKeysResponses = {
     200: unknown;
 };
+
+export type AuditReadPageData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many records to read at most.
+         */
+        limit?: number;
+        /**
+         * The `nextCursor` of the page before, with the same sort and filter.
+         */
+        cursor?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * rowId is this.
+         */
+        'filter[rowId][eq]'?: string;
+        /**
+         * rowId is not this, or is null.
+         */
+        'filter[rowId][ne]'?: string;
+        /**
+         * rowId is one of these.
+         */
+        'filter[rowId][in]'?: Array<string>;
+        /**
+         * rowId is none of these, or is null.
+         */
+        'filter[rowId][nin]'?: Array<string>;
+        /**
+         * rowId is null, or with false: is not.
+         */
+        'filter[rowId][null]'?: boolean;
+        /**
+         * table is this.
+         */
+        'filter[table][eq]'?: string;
+        /**
+         * table is not this, or is null.
+         */
+        'filter[table][ne]'?: string;
+        /**
+         * table is one of these.
+         */
+        'filter[table][in]'?: Array<string>;
+        /**
+         * table is none of these, or is null.
+         */
+        'filter[table][nin]'?: Array<string>;
+        /**
+         * table is more than this.
+         */
+        'filter[table][gt]'?: string;
+        /**
+         * table is this or more.
+         */
+        'filter[table][gte]'?: string;
+        /**
+         * table is less than this.
+         */
+        'filter[table][lt]'?: string;
+        /**
+         * table is this or less.
+         */
+        'filter[table][lte]'?: string;
+        /**
+         * table lies between these two, or is one of them.
+         */
+        'filter[table][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * actor is this.
+         */
+        'filter[actor][eq]'?: string;
+        /**
+         * actor is not this, or is null.
+         */
+        'filter[actor][ne]'?: string;
+        /**
+         * actor is one of these.
+         */
+        'filter[actor][in]'?: Array<string>;
+        /**
+         * actor is none of these, or is null.
+         */
+        'filter[actor][nin]'?: Array<string>;
+        /**
+         * actor is more than this.
+         */
+        'filter[actor][gt]'?: string;
+        /**
+         * actor is this or more.
+         */
+        'filter[actor][gte]'?: string;
+        /**
+         * actor is less than this.
+         */
+        'filter[actor][lt]'?: string;
+        /**
+         * actor is this or less.
+         */
+        'filter[actor][lte]'?: string;
+        /**
+         * actor lies between these two, or is one of them.
+         */
+        'filter[actor][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * requestId is this.
+         */
+        'filter[requestId][eq]'?: string;
+        /**
+         * requestId is not this, or is null.
+         */
+        'filter[requestId][ne]'?: string;
+        /**
+         * requestId is one of these.
+         */
+        'filter[requestId][in]'?: Array<string>;
+        /**
+         * requestId is none of these, or is null.
+         */
+        'filter[requestId][nin]'?: Array<string>;
+        /**
+         * requestId is more than this.
+         */
+        'filter[requestId][gt]'?: string;
+        /**
+         * requestId is this or more.
+         */
+        'filter[requestId][gte]'?: string;
+        /**
+         * requestId is less than this.
+         */
+        'filter[requestId][lt]'?: string;
+        /**
+         * requestId is this or less.
+         */
+        'filter[requestId][lte]'?: string;
+        /**
+         * requestId lies between these two, or is one of them.
+         */
+        'filter[requestId][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * requestId is null, or with false: is not.
+         */
+        'filter[requestId][null]'?: boolean;
+        /**
+         * operation is this.
+         */
+        'filter[operation][eq]'?: string;
+        /**
+         * operation is not this, or is null.
+         */
+        'filter[operation][ne]'?: string;
+        /**
+         * operation is one of these.
+         */
+        'filter[operation][in]'?: Array<string>;
+        /**
+         * operation is none of these, or is null.
+         */
+        'filter[operation][nin]'?: Array<string>;
+        /**
+         * operation is more than this.
+         */
+        'filter[operation][gt]'?: string;
+        /**
+         * operation is this or more.
+         */
+        'filter[operation][gte]'?: string;
+        /**
+         * operation is less than this.
+         */
+        'filter[operation][lt]'?: string;
+        /**
+         * operation is this or less.
+         */
+        'filter[operation][lte]'?: string;
+        /**
+         * operation lies between these two, or is one of them.
+         */
+        'filter[operation][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * at is this.
+         */
+        'filter[at][eq]'?: string;
+        /**
+         * at is not this, or is null.
+         */
+        'filter[at][ne]'?: string;
+        /**
+         * at is one of these.
+         */
+        'filter[at][in]'?: Array<string>;
+        /**
+         * at is none of these, or is null.
+         */
+        'filter[at][nin]'?: Array<string>;
+        /**
+         * at is more than this.
+         */
+        'filter[at][gt]'?: string;
+        /**
+         * at is this or more.
+         */
+        'filter[at][gte]'?: string;
+        /**
+         * at is less than this.
+         */
+        'filter[at][lt]'?: string;
+        /**
+         * at is this or less.
+         */
+        'filter[at][lte]'?: string;
+        /**
+         * at lies between these two, or is one of them.
+         */
+        'filter[at][between]'?: [
+            string,
+            string
+        ];
+    };
+    url: '/api/v1/audit';
+};
+
+export type AuditReadPageErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type AuditReadPageError = AuditReadPageErrors[keyof AuditReadPageErrors];
+
+export type AuditReadPageResponses = {
+    /**
+     * Done.
+     */
+    200: AuditEntryPageDto;
+};
+
+export type AuditReadPageResponse = AuditReadPageResponses[keyof AuditReadPageResponses];
 
 export type TenantsReadPageData = {
     body?: never;

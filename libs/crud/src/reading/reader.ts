@@ -1,5 +1,5 @@
 import { ObjectLiteral } from 'typeorm';
-import { BaseEntity, currentScope, currentUnit, Single } from '@app/database';
+import { currentScope, currentUnit, Single } from '@app/database';
 import { Problem } from '../problem/problem';
 import { Cursors } from './cursors';
 import { OneQuery, PageQuery } from './list-query';
@@ -14,7 +14,7 @@ export interface Page<E> {
 }
 
 /** Reads the records of one model in the running unit of work. */
-export class Reader<E extends BaseEntity> {
+export class Reader<E extends ObjectLiteral> {
   constructor(
     private readonly lists: ListSql,
     private readonly cursors: Cursors,
