@@ -11,7 +11,7 @@ class EveryMinute implements JobHandler {
 @Job('test.each-tenant', { cron: '* * * * *' })
 class EachTenant implements JobHandler {
   async run(): Promise<void> {
-    await currentUnit().manager.query(`INSERT INTO effect VALUES ('swept')`);
+    await currentUnit().manager.query(`INSERT INTO effect VALUES (current_setting('app.actor'))`);
   }
 }
 
@@ -24,7 +24,7 @@ afterAll(() => works.close());
 const ask = async (text: string): Promise<any[]> =>
   (await works.admin.query(text.replaceAll('JOBS', works.database.names.jobs))).rows;
 
-it('asks for a job once at its time, whatever the number of workers, and does it for each tenant', async () => {
+it('asks for a job once at its time, whatever the number of workers, and does it for each tenant, in its own name', async () => {
   const workers = [await works.start(true), await works.start(true), await works.start(true)];
   const fired =
     (name: string, all = false) =>
@@ -47,7 +47,7 @@ it('asks for a job once at its time, whatever the number of workers, and does it
   for (const { count, minutes } of perMinute) expect(count).toBe(minutes);
   const [{ minutes }] = perMinute.filter(({ name }) => name === 'test.each-tenant');
   for (const name of ['one', 'two'])
-    expect(await works.effects(name)).toEqual(Array.from({ length: minutes }, () => 'swept'));
+    expect(await works.effects(name)).toEqual(Array.from({ length: minutes }, () => 'job:test.each-tenant'));
   for (const worker of workers) await worker.close();
 }, 300_000);
 

@@ -174,7 +174,7 @@ export class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown
     await this.inTransaction(async (db) => {
       await this.complete({ name, id, retryCount }, undefined, db);
       const jobs = tenants.map((tenantId) => ({
-        data: { ...BY_THE_CLOCK, tenantId, requestId: id },
+        data: { ...BY_THE_CLOCK, actor: `job:${name}`, tenantId, requestId: id },
         group: { id: tenantId },
       }));
       if (jobs.length) await this.boss.insert(name, jobs, { db });
