@@ -1,7 +1,9 @@
 import { Client } from 'pg';
+import type { QueryRunner } from 'typeorm';
+import { auditTable, stopAudit } from '@app/audit';
 import { currentUnit, withAdmin } from '@app/database';
 import { aBook, aCritic, Book, BooksService } from '@app/domain';
-import { startApi, TestApi } from '@app/testing';
+import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { books, critics, Values } from './models';
 
 /** An entry of the log, without what differs from run to run. */
@@ -30,6 +32,9 @@ const asAdmin = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
     await client.query(`SET search_path TO ${api.prefix}t_demo`);
     return work(client);
   });
+
+const runnerOf = (client: Client): QueryRunner =>
+  ({ query: (text: string) => client.query(text) }) as unknown as QueryRunner;
 
 /** What the log says, the oldest first; and forgets it. */
 const told = (): Promise<Entry[]> =>
@@ -189,6 +194,53 @@ it('may be read by a tenant, and neither changed nor forged by anyone who serves
   }
   const [{ count }] = await api.inTenant(() => currentUnit().manager.query('SELECT count(*)::int FROM audit_log'));
   expect(count).toBe(1);
+});
+
+it('tells that a secret changed, and never what it is or was', async () => {
+  const id = '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77';
+  await asAdmin(async (client) => {
+    await client.query('CREATE TABLE vault (id uuid PRIMARY KEY, word text, hint text)');
+    await auditTable(runnerOf(client), 'vault', { secret: ['word'] });
+    await client.query(`INSERT INTO vault VALUES ($1, 'sesame', 'a seed')`, [id]);
+    await client.query(`UPDATE vault SET word = 'open', hint = 'what it does'`);
+    await client.query(`UPDATE vault SET word = 'open'`);
+    await client.query('DELETE FROM vault');
+  });
+  const [redacted, entries] = ['[redacted]', await told()];
+  expect(entries.map(({ diff }) => diff)).toEqual([
+    { id, word: redacted, hint: 'a seed' },
+    { word: { before: redacted, after: redacted }, hint: { before: 'a seed', after: 'what it does' } },
+    { id, word: redacted, hint: 'what it does' },
+  ]);
+  await asAdmin((client) => client.query('DROP TABLE vault'));
+});
+
+describe('an API whose tables do not write what their entities promise', () => {
+  const start = () => openApi(testSettings({ SCHEMA_PREFIX: api.prefix }));
+  const change = (work: (runner: QueryRunner) => Promise<void>) => asAdmin((client) => work(runnerOf(client)));
+
+  it('does not start, and says what to type', async () => {
+    await change((runner) => stopAudit(runner, 'critic'));
+    await expect(start()).rejects.toThrow(
+      /^Critic is @Audited\(\), and in the tenant demo .* auditTable\(runner, 'critic', \{\}\)/,
+    );
+    await change((runner) => auditTable(runner, 'critic'));
+  });
+
+  it('does not start where they keep silent about other columns, or only some of them are told of', async () => {
+    await change((runner) => stopAudit(runner, 'book'));
+    await change((runner) => auditTable(runner, 'book', { silent: ['author'] }));
+    const needed = /auditTable\(runner, 'book', \{"silent":\["average_rating"\]\}\)/;
+    await expect(start()).rejects.toThrow(needed);
+
+    await change((runner) => stopAudit(runner, 'book'));
+    await change((runner) => auditTable(runner, 'book', { silent: ['average_rating'] }));
+    await asAdmin((client) => client.query('ALTER TABLE book DISABLE TRIGGER audit_delete'));
+    await expect(start()).rejects.toThrow(needed);
+    await asAdmin((client) => client.query('ALTER TABLE book ENABLE TRIGGER audit_delete'));
+    const { app } = await start();
+    await closeApi(app);
+  });
 });
 
 describe('GET /audit', () => {

@@ -12,14 +12,12 @@ export interface AuditedColumns {
 const ALWAYS_SILENT = ['created_at', 'updated_at', 'version'];
 const ROWS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] };
 
+/** The triggers of a table that is audited. */
+export const TRIGGERS = [...Object.keys(ROWS), 'truncate'].map((operation) => `audit_${operation}`);
+
 /** For a migration: has every change of `table` written into the log, by whomever and in whatever way it is made. */
-export async function auditTable(
-  runner: QueryRunner,
-  table: string,
-  { secret = [], silent = [] }: AuditedColumns = {},
-): Promise<void> {
-  const lists = [secret, [...ALWAYS_SILENT, ...silent]].map((names) => escapeLiteral(`{${names.join()}}`));
-  const write = `EXECUTE FUNCTION write_audit(${lists.join(', ')})`;
+export async function auditTable(runner: QueryRunner, table: string, columns: AuditedColumns = {}): Promise<void> {
+  const write = `EXECUTE FUNCTION write_audit(${argumentsOf(columns).map(escapeLiteral).join(', ')})`;
   for (const [operation, sides] of Object.entries(ROWS)) {
     const rows = sides.map((side) => `${side} TABLE AS ${side.toLowerCase()}_rows`).join(' ');
     await runner.query(
@@ -31,6 +29,9 @@ export async function auditTable(
 
 /** The way back. What the log tells of the table stays. */
 export async function stopAudit(runner: QueryRunner, table: string): Promise<void> {
-  for (const operation of [...Object.keys(ROWS), 'truncate'])
-    await runner.query(`DROP TRIGGER audit_${operation} ON ${quote(table)}`);
+  for (const trigger of TRIGGERS) await runner.query(`DROP TRIGGER ${trigger} ON ${quote(table)}`);
 }
+
+/** What the triggers tell their function: two arrays, as Postgres spells them. */
+export const argumentsOf = ({ secret = [], silent = [] }: AuditedColumns): string[] =>
+  [secret, [...ALWAYS_SILENT, ...silent]].map((names) => `{${names.toSorted().join()}}`);

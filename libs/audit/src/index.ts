@@ -1,2 +1,3 @@
 export * from './audit-table';
 export * from './audit.module';
+export { Audited } from './audited.decorator';

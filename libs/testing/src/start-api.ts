@@ -75,7 +75,10 @@ export async function startApi(env: NodeJS.ProcessEnv = {}): Promise<TestApi> {
 /** An API on a free port, whose log is watched; `closeApi` ends it. */
 export async function openApi(settings: Settings): Promise<Pick<TestApi, 'app' | 'url'>> {
   const app = await createApi(settings, watchedLog);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(0, '127.0.0.1').catch(async (error) => {
+    await app.close();
+    throw error;
+  });
   return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1') };
 }
 

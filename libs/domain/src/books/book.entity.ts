@@ -1,8 +1,10 @@
 import { Column, Entity, Index, Unique } from 'typeorm';
+import { Audited } from '@app/audit';
 import { BaseEntity } from '@app/database';
 
 /** A published work that critics review; its identifier (ISBN) names it everywhere. */
 @Entity()
+@Audited<Book>({ silent: ['averageRating'] })
 @Unique('uc_Book_Identifier', ['identifier'])
 @Index(['createdAt', 'id'])
 export class Book extends BaseEntity {

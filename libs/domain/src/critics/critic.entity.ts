@@ -1,8 +1,10 @@
 import { Column, Entity, Index } from 'typeorm';
+import { Audited } from '@app/audit';
 import { SoftDeleteEntity, Trigram, UniqueWhileLive } from '@app/database';
 
 /** Someone who reviews books, known by a username. Deleted, a critic can come back, and their reviews stay. */
 @Entity()
+@Audited()
 @UniqueWhileLive('uc_Critic_Username', ['username'])
 @Index(['createdAt', 'id'])
 export class Critic extends SoftDeleteEntity {
