@@ -1,8 +1,9 @@
 import { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
-import { auditTable, stopAudit } from '@app/audit';
+import { auditTable, stopAudit, SweepAudit } from '@app/audit';
 import { currentUnit, withAdmin } from '@app/database';
 import { aBook, aCritic, Book, BooksService } from '@app/domain';
+import { Jobs } from '@app/jobs';
 import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { books, critics, Values } from './models';
 
@@ -240,6 +241,66 @@ describe('an API whose tables do not write what their entities promise', () => {
     await asAdmin((client) => client.query('ALTER TABLE book ENABLE TRIGGER audit_delete'));
     const { app } = await start();
     await closeApi(app);
+  });
+});
+
+describe('what is old enough', () => {
+  const ages = async (): Promise<number[]> =>
+    asAdmin(async (client) => {
+      const { rows } = await client.query<{ days: number }>(
+        'SELECT extract(day FROM now() - at)::int AS days FROM audit_log ORDER BY at DESC',
+      );
+      return rows.map(({ days }) => days);
+    });
+  const sweep = (days: number) => {
+    const settings = testSettings({ AUDIT_RETENTION_DAYS: `${days}` });
+    const job = new SweepAudit(settings, api.app.get(Jobs, { strict: false }));
+    return api.inTenant(() => job.run());
+  };
+  beforeEach(async () => {
+    await createMany(Array.from({ length: 3 }, () => aBook()));
+    const [first, second] = (await asAdmin((client) => client.query('SELECT id FROM audit_log ORDER BY id'))).rows;
+    for (const [{ id }, days] of [
+      [first, 40],
+      [second, 100],
+    ] as const)
+      await asAdmin((client) =>
+        client.query('UPDATE audit_log SET at = at - make_interval(days => $2) WHERE id = $1', [id, days]),
+      );
+  });
+
+  it('is forgotten, where the settings say how old that is', async () => {
+    await sweep(0);
+    expect(await ages()).toEqual([0, 40, 100]);
+    await sweep(60);
+    expect(await ages()).toEqual([0, 40]);
+  });
+
+  it('is no less than a month old, whoever asks', async () => {
+    await api.inTenant(() => currentUnit().manager.query('SELECT forget_audit(now(), 1000)'));
+    expect(await ages()).toEqual([0]);
+    expect(() => testSettings({ AUDIT_RETENTION_DAYS: '29' })).toThrow(/AUDIT_RETENTION_DAYS/);
+  });
+
+  it('is forgotten some at a time, and the rest in the next job', async () => {
+    await asAdmin((client) =>
+      client.query(
+        `INSERT INTO audit_log (at, tx, actor, operation, "table", diff)
+         SELECT now() - interval '100 days', '1', 'test', 'insert', 'book', '{}' FROM generate_series(1, 10_500)`,
+      ),
+    );
+    await sweep(60);
+    const jobs = `${api.prefix}jobs.job`;
+    await asAdmin(async (client) => {
+      expect((await client.query('SELECT FROM audit_log')).rowCount).toBeGreaterThan(500);
+      const left = await client.query(
+        `SELECT state FROM ${jobs} WHERE name = 'audit.sweep' AND data->>'actor' = 'test'`,
+      );
+      expect(left.rowCount).toBe(1);
+      await client.query(`DELETE FROM ${jobs} WHERE name = 'audit.sweep'`);
+    });
+    await sweep(60);
+    expect(await ages()).toEqual([0, 40]);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   Max,
   Min,
   MinLength,
+  ValidateIf,
 } from 'class-validator';
 import { IsPrivateKey, IsPublicKey } from './keys';
 import { readSettings } from './read-settings';
@@ -141,6 +142,13 @@ export class Settings {
   /** Whether a change of one record must say of which version it is one (If-Match); else 428. */
   @IsBoolean()
   readonly requireIfMatch: boolean = false;
+
+  /** How long the log of changes is kept, in days, 30 at least; 0 is for ever. */
+  @IsInt()
+  @ValidateIf(({ auditRetentionDays }: Settings) => auditRetentionDays !== 0)
+  @Min(30)
+  @Max(36_500)
+  readonly auditRetentionDays: number = 0;
 
   /** The largest request body, in bytes; beyond it: 413. */
   @IsInt()

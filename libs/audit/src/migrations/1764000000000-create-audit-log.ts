@@ -1,6 +1,6 @@
 import { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The log, and the function that writes it: as its owner, so that a tenant may read the log and not change it. */
+/** The log, and the functions that write it and forget: as its owner, so that a tenant may read the log and not change it. */
 export class CreateAuditLog1764000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
@@ -60,12 +60,25 @@ export class CreateAuditLog1764000000000 implements MigrationInterface {
         END IF;
         RETURN NULL;
       END $$`);
+    // The application may call it, so what is younger than a month stays whatever it says.
+    await runner.query(`
+      CREATE FUNCTION forget_audit(before timestamptz, most int) RETURNS int LANGUAGE sql SECURITY DEFINER AS $$
+        WITH gone AS (
+          DELETE FROM audit_log WHERE id IN (
+            SELECT id FROM audit_log WHERE at < least(before, now() - interval '30 days') LIMIT most FOR UPDATE SKIP LOCKED
+          ) RETURNING 1
+        ) SELECT count(*)::int FROM gone
+      $$`);
     // Without pg_temp at its end a table of that name in there would come first.
     await runner.query(`
-      DO $$ BEGIN EXECUTE format('ALTER FUNCTION write_audit() SET search_path = %I, pg_temp', current_schema()); END $$`);
+      DO $$ BEGIN
+        EXECUTE format('ALTER FUNCTION write_audit() SET search_path = %I, pg_temp', current_schema());
+        EXECUTE format('ALTER FUNCTION forget_audit(timestamptz, int) SET search_path = %I, pg_temp', current_schema());
+      END $$`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP FUNCTION forget_audit(timestamptz, int)');
     await runner.query('DROP FUNCTION write_audit()');
     await runner.query('DROP TABLE audit_log');
   }
