@@ -143,6 +143,19 @@ describe('one entry for each row that changes, in the name of whoever asked', ()
     ]);
   });
 
+  it('tells of one that gets another id that it went, and that another came', async () => {
+    const { id, identifier } = await create(aBook({ name: 'A', author: 'B', releaseYear: null }));
+    await told();
+    const other = '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77';
+    await api.inTenant(() => currentUnit().manager.query('UPDATE book SET id = $1', [other]));
+    const values = { identifier, name: 'A', author: 'B', release_year: null };
+    const entries = (await told()).toSorted((one, next) => one.operation.localeCompare(next.operation));
+    expect(entries).toEqual([
+      entry('delete', id, { id, ...values }, 'test'),
+      entry('insert', other, { id: other, ...values }, 'test'),
+    ]);
+  });
+
   it('tells of what is done past the application by the login that did it, of TRUNCATE too', async () => {
     const { id } = await create(aBook({ name: 'A' }));
     await told();

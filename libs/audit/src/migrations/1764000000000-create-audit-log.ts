@@ -46,13 +46,17 @@ export class CreateAuditLog1764000000000 implements MigrationInterface {
             FROM old_rows AS o;
         ELSIF TG_OP = 'UPDATE' THEN
           INSERT INTO audit_log (at, tx, actor, request_id, operation, "table", row_id, diff)
-          SELECT at, tx, actor, request_id, 'update', TG_TABLE_NAME, pair.id, changed.diff
-            FROM (SELECT n.id, to_jsonb(o.*) AS before, to_jsonb(n.*) - silent AS after
-                    FROM old_rows AS o JOIN new_rows AS n USING (id) OFFSET 0) AS pair,
-                 LATERAL (SELECT jsonb_object_agg(key, CASE
-                                   WHEN key = ANY(secret) THEN '{"before": "[redacted]", "after": "[redacted]"}'
-                                   ELSE jsonb_build_object('before', before -> key, 'after', value) END) AS diff
-                            FROM jsonb_each(after) WHERE value <> before -> key) AS changed
+          SELECT at, tx, actor, request_id, pair.operation, TG_TABLE_NAME, pair.id, changed.diff
+            FROM (SELECT id, to_jsonb(o.*) AS before, to_jsonb(n.*) - silent AS after,
+                         CASE WHEN o.id IS NULL THEN 'insert' WHEN n.id IS NULL THEN 'delete' ELSE 'update' END AS operation
+                    FROM old_rows AS o FULL JOIN new_rows AS n USING (id) OFFSET 0) AS pair,
+                 LATERAL (SELECT CASE pair.operation
+                            WHEN 'insert' THEN (after || hidden) - silent
+                            WHEN 'delete' THEN (before || hidden) - silent
+                            ELSE (SELECT jsonb_object_agg(key, CASE
+                                    WHEN key = ANY(secret) THEN '{"before": "[redacted]", "after": "[redacted]"}'
+                                    ELSE jsonb_build_object('before', before -> key, 'after', value) END)
+                                    FROM jsonb_each(after) WHERE value <> before -> key) END AS diff) AS changed
            WHERE changed.diff IS NOT NULL;
         ELSE
           INSERT INTO audit_log (at, tx, actor, request_id, operation, "table", diff)
