@@ -16,15 +16,16 @@ export class Proof implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const audited = this.dataSource.entityMetadatas.flatMap((metadata) => promiseOf(metadata) ?? []);
     const [broken] = await this.dataSource.query<{ table: string; tenant: string }[]>(
-      `SELECT said."table", tenant.name AS tenant
-         FROM ${this.dataSource.getMetadata(Tenant).tablePath} AS tenant,
-              unnest($1::text[], $2::text[]) AS said ("table", arguments)
-        WHERE status = 'active' AND migrated_to >= $3
-          AND (SELECT count(*) FROM pg_trigger
-                 JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-                WHERE nspname = schema_name AND relname = said."table" AND tgname = ANY($4) AND tgenabled = 'O'
-                  AND encode(tgargs, 'escape') = said.arguments) < $5
-        LIMIT 1`,
+      `WITH written AS MATERIALIZED (
+         SELECT nspname::text AS schema_name, relname::text AS "table", encode(tgargs, 'escape') AS arguments
+           FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+          WHERE tgname = ANY($4) AND tgenabled = 'O' GROUP BY 1, 2, 3 HAVING count(*) = $5
+       )
+       SELECT said."table", tenant.name AS tenant
+         FROM ${this.dataSource.getMetadata(Tenant).tablePath} AS tenant
+              CROSS JOIN unnest($1::text[], $2::text[]) AS said ("table", arguments)
+              LEFT JOIN written USING (schema_name, "table", arguments)
+        WHERE status = 'active' AND migrated_to >= $3 AND written.schema_name IS NULL LIMIT 1`,
       [
         audited.map(({ table }) => table),
         audited.map(({ columns }) =>
