@@ -1,14 +1,12 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
-import { Database, EmbeddedPostgres, withAdmin } from '@app/database';
+import { Database, withAdmin } from '@app/database';
 import {
   AppProcess,
   claim,
   freshPrefix,
   makeDatabase,
+  MortalPostgres,
   openTestDatabase,
   prefixesIn,
   ScratchDatabase,
@@ -119,20 +117,16 @@ describe('a process that is killed -9 while it makes the tenant of a sign-up', (
 });
 
 describe('a Postgres that is killed -9 under load', () => {
-  let folder: string;
+  let postgres: MortalPostgres;
   let api: AppProcess;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'killed-'));
-    await chmod(folder, 0o755); // run by root, Postgres is another user
-  });
+  beforeEach(async () => (postgres = await MortalPostgres.start()));
   afterEach(async () => {
     await api.kill('SIGTERM');
-    await rm(folder, { recursive: true });
+    await postgres.stop();
   });
 
   it('makes requests fail with 503 problems, and is used again once it is back', async () => {
-    const options = { dataDir: join(folder, 'data'), dataDirIsExplicit: true, announce: () => undefined };
-    api = AppProcess.start('api', { POSTGRES_DATA_DIR: options.dataDir, DATABASE_POOL_SIZE: '5' });
+    api = AppProcess.start('api', { POSTGRES_DATA_DIR: postgres.dataDir, DATABASE_POOL_SIZE: '5' });
     const url = await api.url();
 
     const authorization = await signIn(url);
@@ -150,9 +144,7 @@ describe('a Postgres that is killed -9 under load', () => {
       }
     });
     await until(() => answers.some(({ status }) => status === 201));
-    const [pid] = (await readFile(join(options.dataDir, 'postmaster.pid'), 'utf8')).split('\n');
-    process.kill(Number(pid), 'SIGKILL');
-    const back = await EmbeddedPostgres.start(options);
+    await postgres.dieAndRise();
     await until(() => answers.some(({ status }) => status === 503));
     const before = answers.length;
     await until(() => answers.slice(before).some(({ status }) => status === 201));
@@ -165,11 +157,10 @@ describe('a Postgres that is killed -9 under load', () => {
       answers.filter(({ status, type }) => status === 503 && !type?.startsWith('application/problem+json')),
     ).toEqual([]);
     const written = answers.filter(({ status }) => status === 201).length;
-    const kept = await withAdmin(back.adminUrl.replace(/postgres$/, 'starter_test'), (client) =>
+    const kept = await withAdmin(postgres.url('starter_test'), (client) =>
       client.query(`SELECT count(*)::int AS n FROM t_demo.book`),
     );
     expect(kept.rows[0].n).toBeGreaterThanOrEqual(written); // whoever was told 201 is there; one whose answer was lost may be too
-    await back.release();
     expect(await api.kill('SIGTERM')).toBe(0);
   });
 });

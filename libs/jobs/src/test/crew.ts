@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { INestApplicationContext } from '@nestjs/common';
 import { currentUnit } from '@app/database';
+import { MortalPostgres } from '@app/testing';
 import { Job, JobHandler } from '../job.decorator';
 import { Jobs } from '../jobs.service';
-import { MortalPostgres } from './mortal-postgres';
 import { Works } from './works';
 
 /** What is left to the processes of a crew. */
@@ -88,7 +88,12 @@ export async function expectEachOnceThoughPostgresDies(jobs: number): Promise<vo
     await works.reconnect();
   };
   try {
-    await expectEachOnce({ workers: 3, jobs, disturb, env: { DATABASE_URL: postgres.url, DATABASE_ADMIN_URL: '' } });
+    await expectEachOnce({
+      workers: 3,
+      jobs,
+      disturb,
+      env: { DATABASE_URL: postgres.url('jobs_test'), DATABASE_ADMIN_URL: '' },
+    });
   } finally {
     await postgres.stop();
   }

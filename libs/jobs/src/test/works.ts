@@ -17,9 +17,9 @@ export interface Kept {
   id: string;
   name: string;
   state: string;
-  data: { tenantId: string | null; actor: string; requestId: string; payload: any };
+  data: { tenantId: string | null; actor: string; requestId: string; payload: { what?: string } };
   tries: number;
-  output: any;
+  output: { message?: string } | null;
   waits: boolean;
 }
 

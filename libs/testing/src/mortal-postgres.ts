@@ -18,14 +18,18 @@ export class MortalPostgres {
     return new MortalPostgres(folder, options, await EmbeddedPostgres.start(options));
   }
 
-  /** Of a database that tests may use; whoever connects first makes it. */
-  get url(): string {
-    return this.server.adminUrl.replace(/postgres$/, 'jobs_test');
+  get dataDir(): string {
+    return this.options.dataDir;
+  }
+
+  /** Of the database called `name`, which must end in _test; a process that begins to use it makes it. */
+  url(name: string): string {
+    return this.server.adminUrl.replace(/postgres$/, name);
   }
 
   /** Kills it where it stands, and starts it again where it was. */
   async dieAndRise(): Promise<void> {
-    const [pid] = (await readFile(join(this.options.dataDir, 'postmaster.pid'), 'utf8')).split('\n');
+    const [pid] = (await readFile(join(this.dataDir, 'postmaster.pid'), 'utf8')).split('\n');
     process.kill(Number(pid), 'SIGKILL');
     const risen = await EmbeddedPostgres.start(this.options);
     await this.server.release();
