@@ -30,7 +30,8 @@ export function createLogger(settings: Settings, destination?: DestinationStream
     base: undefined, // pid and host name: the container's runtime knows them
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    mixin: () => ({ ...currentRequest(), traceId: trace.getActiveSpan()?.spanContext().traceId }), // a copy: pino writes the line's own fields into it
+    // A copy: pino writes the line's own fields into it.
+    mixin: () => ({ ...currentRequest(), traceId: trace.getActiveSpan()?.spanContext().traceId }),
     serializers: { err: withoutValues },
     redact: SECRET.flatMap((name) => ['', '*', '*.*', '*.*.*'].map((above) => `${above}["${name}"]`)),
   };
