@@ -1,7 +1,7 @@
 import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityMetadata } from 'typeorm';
-import { DATABASE, type Database, newestMigration } from '@app/database';
-import { Tenant } from '@app/tenancy';
+import { DATABASE, type Database } from '@app/database';
+import { findMissingTrigger } from '@app/tenancy';
 import { argumentsOf, AuditedColumns, TRIGGERS } from './audit-table';
 import { auditedOf } from './audited.decorator';
 
@@ -15,29 +15,10 @@ export class Proof implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     const audited = this.dataSource.entityMetadatas.flatMap((metadata) => promiseOf(metadata) ?? []);
-    const [broken] = await this.dataSource.query<{ table: string; tenant: string }[]>(
-      `WITH written AS MATERIALIZED (
-         SELECT nspname::text AS schema_name, relname::text AS "table", encode(tgargs, 'escape') AS arguments
-           FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-          WHERE tgname = ANY($4) AND tgenabled = 'O' GROUP BY 1, 2, 3 HAVING count(*) = $5
-       )
-       SELECT said."table", tenant.name AS tenant
-         FROM ${this.dataSource.getMetadata(Tenant).tablePath} AS tenant
-              CROSS JOIN unnest($1::text[], $2::text[]) AS said ("table", arguments)
-              LEFT JOIN written USING (schema_name, "table", arguments)
-        WHERE status = 'active' AND migrated_to >= $3 AND written.schema_name IS NULL LIMIT 1`,
-      [
-        audited.map(({ table }) => table),
-        audited.map(({ columns }) =>
-          argumentsOf(columns)
-            .map((each) => `${each}\\000`)
-            .join(''),
-        ), // as Postgres keeps them
-        newestMigration(this.database.sets.tenant),
-        TRIGGERS,
-        TRIGGERS.length,
-      ],
+    const expected = audited.flatMap(({ table, columns }) =>
+      TRIGGERS.map((name) => ({ table, name, arguments: argumentsOf(columns) })),
     );
+    const broken = await findMissingTrigger(this.dataSource, this.database, expected);
     if (!broken) return;
     const { name, table, columns } = audited.find(({ table }) => table === broken.table)!;
     throw new Error(
