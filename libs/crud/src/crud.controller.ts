@@ -74,19 +74,22 @@ import {
   withId,
 } from './shapes';
 
-/** A controller to extend: every route for one and for many records of `Entity`, in the given shapes. */
+/**
+ * A controller to extend: every route for one and for many records of `Entity`, in the given shapes. `keepsVersions` says
+ * that records can be read as they were.
+ */
 export function CrudController<
   E extends BaseEntity,
   R extends object,
   C extends DeepPartial<E>,
   U extends DeepPartial<E>,
->(Entity: Type<E>, shapes: Shapes<R, C, U>) {
+>(Entity: Type<E>, shapes: Shapes<R, C, U>, { keepsVersions = false } = {}) {
   const name = Entity.name;
   const key = requireNaturalKey(Entity);
   const upsert = upsertOf(shapes.create, key);
   const change = withId(shapes.update);
   const [BulkResult, PageDto, ListDto] = [bulkResultOf(shapes.read), pageOf(shapes.read), listOf(shapes.read)];
-  const lists = listFieldsOf(Entity, shapes.read, shapes.lists);
+  const lists = listFieldsOf(Entity, shapes.read, shapes.lists, keepsVersions);
   const fields = lists.all as (keyof R & keyof E)[];
   const included = new Map(lists.include.map((name) => [name, fieldsOf(shapeOfField(shapes.read, name))]));
   const isSoft = isSoftDelete(Entity);

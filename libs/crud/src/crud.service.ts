@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject } from '@nestjs/common';
 import { DeepPartial, FindOptionsWhere, Repository } from 'typeorm';
-import { BaseEntity, naturalKeyOf } from '@app/database';
+import { BaseEntity, naturalKeyOf, SqlOf } from '@app/database';
 import { Problem } from './problem/problem';
 import { Cursors } from './reading/cursors';
 import { ExportQuery, OneQuery, PageQuery, Selection } from './reading/list-query';
@@ -19,12 +19,16 @@ import { isRefused, Outcome, Written } from './writing/write-each';
  */
 export abstract class CrudService<E extends BaseEntity> {
   @Inject(Cursors)
-  private readonly cursors: Cursors;
+  protected readonly cursors: Cursors;
   private readonly writer: RecordWriter<E>;
   private prepared?: { lists: ListSql; reader: Reader<E> };
 
-  constructor(protected readonly repository: Repository<E>) {
-    this.writer = new RecordWriter(repository);
+  /** `sqlOf` is for models that are written in another way than into one table. */
+  constructor(
+    protected readonly repository: Repository<E>,
+    sqlOf?: SqlOf,
+  ) {
+    this.writer = new RecordWriter(repository, sqlOf);
   }
 
   /** A part of the list of all records that `query` selects, in the order it asks for. */
@@ -122,7 +126,8 @@ export abstract class CrudService<E extends BaseEntity> {
     return (this.prepared ??= { lists, reader: new Reader(lists, this.cursors) });
   }
 
-  private orNotFound(row: E | null | undefined): E {
+  /** Throws 404 where there is no `row`. */
+  protected orNotFound<T>(row: T | null | undefined): T {
     if (row) return row;
     const { status, code, detail } = this.writer.missing();
     throw new Problem(status, code, detail);

@@ -46,11 +46,11 @@ function locate(id: string, reply: FastifyReply): void {
   reply.header('Location', `${reply.request.url.split('?')[0]}/${id}`);
 }
 
-/** Tags the answer, and makes it 304 for a client that has it already. A tag stands for the whole record, not for a part. */
+/** Tags the answer, and makes it 304 for a client that has it already. A tag stands for the whole record as it is, not for a part or a past. */
 function tag(record: { id: string; version: number }, reply: FastifyReply): boolean {
   const { method, headers, query } = reply.request;
-  const { fields, include } = query as Record<string, unknown>;
-  if (fields !== undefined || include !== undefined) return false;
+  const { fields, include, asOf } = query as Record<string, unknown>;
+  if (fields !== undefined || include !== undefined || asOf !== undefined) return false;
   const etag = etagOf(record);
   reply.header('ETag', etag);
   const isFresh = ['GET', 'HEAD'].includes(method) && isKnown(headers['if-none-match'], etag);

@@ -51,6 +51,14 @@ function filterParameter(field: ListField, operator: Operator): Parameter {
   }
 }
 
+/** A parameter that is one time. */
+export const time = (name: string, description: string): Parameter => ({
+  name,
+  description,
+  schema: { ...SCHEMAS.time, example: '2026-11-22T12:00:00.000Z' } as SchemaObject,
+  read: ([text]) => readKind(name, { kind: 'time' }, text),
+});
+
 const MEANINGS: Record<Operator, string> = {
   eq: 'is this',
   ne: 'is not this, or is null',

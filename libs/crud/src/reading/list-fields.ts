@@ -37,10 +37,17 @@ export interface ListFields {
   include: string[];
   /** Whether lists may show what is deleted. */
   isSoftDelete: boolean;
+  /** Whether records may be read as they were. */
+  keepsVersions: boolean;
 }
 
 /** Throws, at boot, for a field in `lists` that is no scalar column of the read shape. */
-export function listFieldsOf<R>(Entity: Type<unknown>, read: Type<R>, lists: Lists<R> = {}): ListFields {
+export function listFieldsOf<R>(
+  Entity: Type<unknown>,
+  read: Type<R>,
+  lists: Lists<R> = {},
+  keepsVersions = false,
+): ListFields {
   const shown = fieldsOf(read);
   const relations = relationsOf(Entity);
   const scalar = columnsOf(Entity).filter(({ name }) => shown.includes(name));
@@ -52,6 +59,7 @@ export function listFieldsOf<R>(Entity: Type<unknown>, read: Type<R>, lists: Lis
     all: shown.filter((name) => !relations.includes(name)),
     include: relations.filter((name) => shown.includes(name)),
     isSoftDelete: isSoftDelete(Entity),
+    keepsVersions,
   };
 }
 

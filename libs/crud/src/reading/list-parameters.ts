@@ -1,5 +1,5 @@
 import { LONGEST_CURSOR } from './cursors';
-import { filterParameters } from './filter-parameters';
+import { filterParameters, time } from './filter-parameters';
 import { ListFields } from './list-fields';
 import { Sort } from './list-query';
 import { Misspelt, Parameter, SchemaObject } from './parameters';
@@ -8,9 +8,8 @@ const MOST_SORTED = 5; // fields: more than that, and an index can hardly help
 
 /** The parameters of routes that read lists, each made for one model. */
 export const pageParameters = (fields: ListFields): Parameter[] => [
-  wholeNumber('limit', [1, 200], 50, 'How many records to read at most.'),
+  ...partParameters(),
   wholeNumber('offset', [0, 10_000], undefined, 'How many records to pass over; for long lists use `cursor`.'),
-  text('cursor', 'The `nextCursor` of the page before, with the same sort and filter.'),
   sort(fields),
   ...oneParameters(fields),
   choice(
@@ -21,12 +20,19 @@ export const pageParameters = (fields: ListFields): Parameter[] => [
   ...selectionParameters(fields),
 ];
 
+/** The parameters of every route that gives a part of something long. */
+export const partParameters = (): Parameter[] => [
+  wholeNumber('limit', [1, 200], 50, 'How much to read at most.'),
+  text('cursor', 'The `nextCursor` of the page before, with everything else as it was there.'),
+];
+
 /** The parameters of the route that exports lists. */
 export const exportParameters = (fields: ListFields): Parameter[] => [
   choice('format', ['ndjson', 'csv'], 'The format of the file; without: what `Accept` asks for, else ndjson.'),
   flag('raw', 'In CSV, text stays as it is even where a spreadsheet would run it as a formula.'),
   sort(fields),
   names('fields', fields.all, 'Only these fields of each record.'),
+  ...asOf(fields),
   ...selectionParameters(fields),
 ];
 
@@ -58,10 +64,16 @@ const selectionParameters = ({ isSoftDelete, filter }: ListFields): Parameter[] 
 ];
 
 /** The parameters of routes that read one record. */
-export const oneParameters = ({ all, include }: ListFields): Parameter[] => [
-  names('fields', all, 'Only these fields of each record, and its id.'),
-  ...(include.length ? [names('include', include, 'Records it refers to, to be read along with it.')] : []),
+export const oneParameters = (fields: ListFields): Parameter[] => [
+  names('fields', fields.all, 'Only these fields of each record, and its id.'),
+  ...(fields.include.length
+    ? [names('include', fields.include, 'Records it refers to, to be read along with it, as they are now.')]
+    : []),
+  ...asOf(fields),
 ];
+
+const asOf = ({ keepsVersions }: ListFields): Parameter[] =>
+  keepsVersions ? [time('asOf', 'Read what there was at this time, deleted since or not.')] : [];
 
 const sort = ({ sort: fields, all }: ListFields): Parameter => ({
   name: 'sort',

@@ -21,8 +21,14 @@ export interface Selection {
   deleted?: 'exclude' | 'include' | 'only';
 }
 
+/** Records as they are, or as they were. */
+export interface Reading extends Selection {
+  /** For models that keep versions: read what there was at this time; as text of ISO 8601, or as a Date. */
+  asOf?: string | Date;
+}
+
 /** Which part of a list to read, in which order, and what of each record. */
-export interface PageQuery extends Selection {
+export interface PageQuery extends Reading {
   /** At most so many records, 50 unless told. */
   limit?: number;
   offset?: number;
@@ -46,7 +52,7 @@ export interface DeleteMatchingQuery extends Selection {
 }
 
 /** Which records to export, in which order and form. */
-export interface ExportQuery extends Selection, Pick<PageQuery, 'sort' | 'fields'> {
+export interface ExportQuery extends Reading, Pick<PageQuery, 'sort' | 'fields'> {
   format?: 'ndjson' | 'csv';
   /** In CSV, whether text stays as it is even where a spreadsheet would run it. */
   raw?: boolean;
@@ -69,4 +75,4 @@ export interface DeleteQuery {
 }
 
 /** What of one record to read. */
-export type OneQuery = Pick<PageQuery, 'fields' | 'include'>;
+export type OneQuery = Pick<PageQuery, 'fields' | 'include' | 'asOf'>;

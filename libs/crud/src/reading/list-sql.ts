@@ -3,7 +3,7 @@ import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { RelationMetadata } from 'typeorm/metadata/RelationMetadata';
 import { EntitySql } from '@app/database';
 import { Position } from './cursors';
-import { Condition, PageQuery, Selection, Sort } from './list-query';
+import { Condition, OneQuery, PageQuery, Reading, Selection, Sort } from './list-query';
 
 /** A statement and what its `$1`, `$2` … stand for. */
 export interface Statement {
@@ -35,6 +35,7 @@ export class ListSql {
   /** `take` records after `position`, or from the beginning; an offset goes with the latter only. */
   page(query: PageQuery, take: number, position: Position | undefined): Statement {
     const parameters = new Values();
+    const from = this.from(query, parameters);
     const where = this.conditions(query, parameters);
     const keys = this.keys(query.sort);
     const order = orderBy(keys);
@@ -42,7 +43,7 @@ export class ListSql {
     const limit = `LIMIT ${parameters.add(take)}`;
     const slice = query.offset ? `${limit} OFFSET ${parameters.add(query.offset)}` : limit;
     const part = (columns: string, more: string[]) =>
-      `SELECT ${columns} FROM ${this.sql.table} AS t ${whereAll([...where, ...more])} ${order} ${slice}`;
+      `SELECT ${columns} FROM ${from} ${whereAll([...where, ...more])} ${order} ${slice}`;
 
     const parts = position ? beyond(keys, position, parameters) : [[]];
     const related = (query.include ?? []).map((name) => this.related(name));
@@ -55,18 +56,15 @@ export class ListSql {
   }
 
   /** The record of `id`, with what it refers to; none that is deleted. */
-  one(id: string, { fields, include = [] }: Pick<PageQuery, 'fields' | 'include'> = {}): Statement {
-    const isPlain = !fields && !include.length;
-    const text = isPlain ? (this.plainOne ??= this.textOfOne(undefined, [])) : this.textOfOne(fields, include);
-    return { text, parameters: [id] };
+  one(id: string, query: OneQuery = {}): Statement {
+    const isPlain = !query.fields && !query.include?.length && query.asOf === undefined;
+    if (!isPlain) return this.statementOfOne(id, query);
+    return { text: (this.plainOne ??= this.statementOfOne(id, {}).text), parameters: [id] };
   }
 
   /** All records of the selection, in no order unless one is given. */
-  all(selection: Selection, order = ''): Statement {
-    const parameters = new Values();
-    const where = whereAll(this.conditions(selection, parameters));
-    const text = `SELECT ${this.sql.columns} FROM ${this.sql.table} AS t ${where} ${order}`;
-    return { text, parameters: parameters.all };
+  all(selection: Reading, order = ''): Statement {
+    return this.select(this.sql.columns, selection, order);
   }
 
   /** Deletes the selection, in the order of its ids, so that two such calls cannot deadlock; or hides it at the time `now`. */
@@ -75,12 +73,12 @@ export class ListSql {
     const where = whereAll(this.conditions(selection, parameters));
     const doomed = `WITH doomed AS (SELECT t.id FROM ${this.sql.table} AS t ${where} ORDER BY ${this.sql.lockOrder} FOR UPDATE)`;
     const { deleteDateColumn } = this.metadata;
-    if (!deleteDateColumn)
-      return {
-        text: `${doomed} DELETE FROM ${this.sql.table} AS t USING doomed WHERE t.id = doomed.id`,
-        parameters: parameters.all,
-      };
-    const at = `${parameters.add(now)}::timestamptz`;
+    const instant = () => `${parameters.add(now)}::timestamptz`;
+    if (!deleteDateColumn) {
+      const text = `${doomed} ${this.sql.deleteWhere('t.id IN (SELECT id FROM doomed)', instant)}`;
+      return { text, parameters: parameters.all };
+    }
+    const at = instant();
     const hide = `${quote(deleteDateColumn.databaseName)} = ${at}, updated_at = ${at}, version = t.version + 1`;
     return {
       text: `${doomed} UPDATE ${this.sql.table} AS t SET ${hide} FROM doomed WHERE t.id = doomed.id`,
@@ -89,17 +87,14 @@ export class ListSql {
   }
 
   /** How many records there are: one row with `total`. */
-  count(selection: Selection): Statement {
-    const parameters = new Values();
-    const where = whereAll(this.conditions(selection, parameters));
-    return { text: `SELECT count(*)::int AS total FROM ${this.sql.table} AS t ${where}`, parameters: parameters.all };
+  count(selection: Reading): Statement {
+    return this.select('count(*)::int AS total', selection);
   }
 
   /** What the planner expects `count` to find: it looks at its statistics and at no row. */
-  estimate(selection: Selection): Statement {
-    const parameters = new Values();
-    const where = whereAll(this.conditions(selection, parameters));
-    return { text: `EXPLAIN (FORMAT JSON) SELECT FROM ${this.sql.table} AS t ${where}`, parameters: parameters.all };
+  estimate(selection: Reading): Statement {
+    const { text, parameters } = this.select('', selection);
+    return { text: `EXPLAIN (FORMAT JSON) ${text}`, parameters };
   }
 
   /** A row of `page` or `one` as its entity, with what it includes. */
@@ -132,17 +127,32 @@ export class ListSql {
     return conditions;
   }
 
+  /** What a list is read from, as the table alias `t`. */
+  from({ asOf }: Reading, parameters: Values): string {
+    return this.sql.from(asOf === undefined ? undefined : parameters.add(asOf));
+  }
+
   /** ORDER BY for a list sorted by `sort`. */
   order(sort: Sort[] | undefined): string {
     return orderBy(this.keys(sort));
   }
 
-  private textOfOne(fields: string[] | undefined, include: string[]): string {
-    const related = include.map((name) => this.related(name));
-    const selected = [this.columns(fields, []), ...related.map(({ columns }) => columns)].join(', ');
+  private statementOfOne(id: string, query: OneQuery): Statement {
+    const parameters = new Values();
+    const isIt = `t.id = ${parameters.add(id)}`;
+    const related = (query.include ?? []).map((name) => this.related(name));
+    const selected = [this.columns(query.fields, []), ...related.map(({ columns }) => columns)].join(', ');
     const joins = related.map(({ join }) => join).join(' ');
-    const where = whereAll(['t.id = $1', ...this.conditions({}, new Values())]);
-    return `SELECT ${selected} FROM ${this.sql.table} AS t ${joins} ${where}`;
+    const where = whereAll([isIt, ...this.conditions({}, parameters)]);
+    const text = `SELECT ${selected} FROM ${this.from(query, parameters)} ${joins} ${where}`;
+    return { text, parameters: parameters.all };
+  }
+
+  private select(what: string, selection: Reading, order = ''): Statement {
+    const parameters = new Values();
+    const from = this.from(selection, parameters);
+    const where = whereAll(this.conditions(selection, parameters));
+    return { text: `SELECT ${what} FROM ${from} ${where} ${order}`, parameters: parameters.all };
   }
 
   /** The id comes last, in the direction of the field before it: so that one index serves a list and its reverse. */

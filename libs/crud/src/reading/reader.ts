@@ -59,8 +59,8 @@ export class Reader<E extends ObjectLiteral> {
   }
 
   /** What tells the list of `query` from any other: a cursor of it is good for no other. */
-  private identityOf({ sort, filter, deleted }: PageQuery): string {
-    return JSON.stringify([currentScope()?.tenant.id, this.lists.table, sort, filter, deleted]);
+  private identityOf({ sort, filter, deleted, asOf }: PageQuery): string {
+    return JSON.stringify([currentScope()?.tenant.id, this.lists.table, sort, filter, deleted, asOf]);
   }
 
   private query({ text, parameters }: Statement, how?: Single): Promise<ObjectLiteral[]> {
@@ -69,7 +69,8 @@ export class Reader<E extends ObjectLiteral> {
 }
 
 /** Whether the statement has the same text as most others of its kind, and is worth preparing. */
-const isPlain = ({ sort, filter, fields, include }: PageQuery): boolean => !(sort || filter || fields || include);
+const isPlain = ({ sort, filter, fields, include, asOf }: PageQuery): boolean =>
+  !(sort || filter || fields || include || asOf);
 
 const notBoth = (): Problem =>
   Problem.of([{ status: 400, code: 'conflict', pointer: '/offset', detail: 'Give cursor or offset, not both.' }]);

@@ -37,8 +37,9 @@ export class ExportSql {
       const column = this.sql.metadata.findColumnWithPropertyName(field)!;
       return `${spell(column)} AS ${quote(field)}`;
     });
+    const from = this.lists.from(query, new Literals());
     const where = whereAll(this.lists.conditions(query, new Literals()));
-    return `SELECT ${columns.join(', ')} FROM ${this.sql.table} AS t ${where} ${this.lists.order(query.sort)}`;
+    return `SELECT ${columns.join(', ')} FROM ${from} ${where} ${this.lists.order(query.sort)}`;
   }
 }
 

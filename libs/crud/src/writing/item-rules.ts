@@ -70,7 +70,8 @@ export class ItemRules<E extends BaseEntity> {
     const others = this.metadata.foreignKeys.map(({ referencedEntityMetadata }) => referencedEntityMetadata);
     const isExact = key.map((property) => this.column(property)).every(isSpeltOneWay);
     if (!isExact || [this.metadata, ...others].some(({ deleteDateColumn }) => deleteDateColumn)) return false;
-    const { written } = this.writer.sql;
+    const { written, upsertsAtOnce } = this.writer.sql;
+    if (!upsertsAtOnce) return false;
     const given = written.all.filter(({ propertyName }) => items[0].row[propertyName] !== undefined);
     const presence = written.presence(items[0].row);
     return (

@@ -1,5 +1,5 @@
 import { DeepPartial, Repository } from 'typeorm';
-import { BaseEntity, BulkWriter, currentUnit, Locked, newId, Row, naturalKeyOf } from '@app/database';
+import { BaseEntity, BulkWriter, currentUnit, Locked, newId, Row, naturalKeyOf, SqlOf } from '@app/database';
 import { causeOf } from '../problem/database-causes';
 import { Cause, Problem } from '../problem/problem';
 import { Selection } from '../reading/list-query';
@@ -32,8 +32,11 @@ export class RecordWriter<E extends BaseEntity> {
   private readonly writer: BulkWriter<E>;
   private readonly rules: ItemRules<E>;
 
-  constructor(private readonly repository: Repository<E>) {
-    this.writer = new BulkWriter(repository);
+  constructor(
+    private readonly repository: Repository<E>,
+    sqlOf?: SqlOf,
+  ) {
+    this.writer = new BulkWriter(repository, sqlOf);
     this.rules = new ItemRules(this.writer);
   }
 
@@ -132,8 +135,8 @@ export class RecordWriter<E extends BaseEntity> {
     const { text, parameters } = lists.delete(selection, currentUnit().now);
     return currentUnit().attempt(async () => {
       const count = await this.refusing('delete', async () => {
-        const [, affected] = await currentUnit().manager.query(text, parameters);
-        return affected as number;
+        const { affected } = await currentUnit().manager.queryRunner!.query(text, parameters, true);
+        return affected!;
       });
       if (maxAffected !== undefined && count > maxAffected) {
         const detail = `${count} records would go, and maxAffected allows ${maxAffected}: none went.`;

@@ -1,5 +1,5 @@
 import { setImmediate as eventLoop } from 'node:timers/promises';
-import { ObjectLiteral, Repository } from 'typeorm';
+import { EntityMetadata, ObjectLiteral, Repository } from 'typeorm';
 import { BaseEntity } from '../base.entity';
 import { currentUnit } from '../scope';
 import { EntitySql, ORD, Row, Writes } from './entity-sql';
@@ -27,6 +27,9 @@ export interface Found<E extends BaseEntity> {
   place: number;
 }
 
+/** How the statements of an entity are compiled. */
+export type SqlOf = (metadata: EntityMetadata) => EntitySql;
+
 type Placed = { [ORD]: number };
 
 /**
@@ -37,10 +40,13 @@ type Placed = { [ORD]: number };
 export class BulkWriter<E extends BaseEntity> {
   private compiled?: EntitySql;
 
-  constructor(private readonly repository: Repository<E>) {}
+  constructor(
+    private readonly repository: Repository<E>,
+    private readonly sqlOf: SqlOf = (metadata) => new EntitySql(metadata),
+  ) {}
 
   get sql(): EntitySql {
-    return (this.compiled ??= new EntitySql(this.repository.metadata));
+    return (this.compiled ??= this.sqlOf(this.repository.metadata));
   }
 
   /** Inserts `rows`; gives them back as stored when `returning`, else nothing. */
@@ -69,7 +75,10 @@ export class BulkWriter<E extends BaseEntity> {
 
   /** Deletes the rows of `ids` for good; lock them first. */
   async delete(ids: string[]): Promise<void> {
-    await currentUnit().manager.query(this.sql.delete, [ids]);
+    const { manager, now } = currentUnit();
+    const parameters: unknown[] = [ids];
+    const text = this.sql.deleteWhere('t.id = ANY($1::uuid[])', () => `$${parameters.push(now)}::timestamptz`);
+    await manager.query(text, parameters);
   }
 
   /** Hides the rows of `ids`, which stay; lock them first. */

@@ -6,7 +6,7 @@ import { naturalKeyOf } from '../natural-key';
 import { GivenRow, GivenRows } from './given-rows';
 import { ORD, quote, quoteText, Source, WrittenColumns } from './written-columns';
 
-export { ORD, type Row } from './written-columns';
+export { ORD, type Row, type Source } from './written-columns';
 
 /** Statements that write given rows, and how those become their parameters. */
 export interface Writes {
@@ -28,7 +28,6 @@ export class EntitySql {
   /** What writes the rows of a call, and what writes one. */
   readonly many: Writes;
   readonly one: Writes;
-  readonly delete: string;
   /** Marks rows as deleted at `$2`, or with null as not deleted, at the time `$3`. */
   readonly setDeleted: string;
   /** Every column under its property's name, for SELECT and RETURNING on the table alias `t`. */
@@ -38,6 +37,8 @@ export class EntitySql {
   /** Which record a row is, and which version of it. */
   readonly identity = 't.id, t.version';
   readonly table: string;
+  /** Whether `upsertFrom` is to be had: one statement that inserts or changes. */
+  readonly upsertsAtOnce: boolean = true;
   readonly written: WrittenColumns;
 
   private readonly driver: PostgresDriver;
@@ -53,10 +54,20 @@ export class EntitySql {
     this.lockOrder = lockOrderOf(metadata, 't');
     this.many = this.writesOf(this.given);
     this.one = this.writesOf(new GivenRow(this.written));
-    this.delete = `DELETE FROM ${this.table} AS t WHERE t.id = ANY($1::uuid[])`;
     this.setDeleted = `UPDATE ${this.table} AS t
          SET ${this.deletedAt} = $2::timestamptz, updated_at = $3::timestamptz, version = t.version + 1
        WHERE t.id = ANY($1::uuid[])`;
+  }
+
+  /** What to read records from, as the table alias `t`; `asOf` is how the text speaks of a time, for entities that keep versions. */
+  from(asOf?: string): string {
+    if (asOf) throw new Error(`${this.metadata.name} keeps no versions.`);
+    return `${this.table} AS t`;
+  }
+
+  /** Deletes the rows of the table alias `t` that meet `which`. `now` says how the text speaks of the instant of the unit. */
+  deleteWhere(which: string, _now: () => string): string {
+    return `DELETE FROM ${this.table} AS t WHERE ${which}`;
   }
 
   /** `columns` under their properties' names, for SELECT and RETURNING on the table alias `t`. */
@@ -82,7 +93,7 @@ export class EntitySql {
         ? source.value(column)
         : `CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE ${fallback} END`;
     });
-    return `INSERT INTO ${this.table} AS t (${this.written.names.join(', ')}, created_at, updated_at, version)
+    return `INSERT INTO ${this.grows} AS t (${this.written.names.join(', ')}, created_at, updated_at, version)
             SELECT ${values.join(', ')}, ${source.now}, ${source.now}, 1 FROM ${source.from} ${source.order}`;
   }
 
@@ -253,6 +264,11 @@ export class EntitySql {
     return row as E;
   }
 
+  /** The table that new rows are inserted into. */
+  protected get grows(): string {
+    return this.table;
+  }
+
   /** The column of a soft-delete entity that says when a row was deleted. */
   private get deletedAt(): string | undefined {
     const { deleteDateColumn } = this.metadata;
@@ -268,7 +284,7 @@ export class EntitySql {
   }
 
   /** Whether the row `t` is not yet what the row of the source wants it to be. */
-  private differs(source: Source): string {
+  protected differs(source: Source): string {
     const differs = this.changing.map(
       (column) => `(${this.written.given(column)} AND ${differ(column, source.value(column))})`,
     );
