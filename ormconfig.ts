@@ -16,6 +16,7 @@ export const migrationSets: MigrationSets = {
     entities: [...files('audit/src/*.entity'), ...files('domain/src/*/*.entity')],
     migrations: [
       ...files('crud/src/migrations/*'),
+      ...files('append-only/src/migrations/*'),
       ...files('audit/src/migrations/*'),
       ...files('domain/src/migrations/*'),
     ],

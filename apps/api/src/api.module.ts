@@ -1,4 +1,5 @@
 import { DynamicModule, Module } from '@nestjs/common';
+import { AppendOnlyModule } from '@app/append-only';
 import { AuditModule } from '@app/audit';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
@@ -28,6 +29,7 @@ export class ApiModule {
         JobsModule.on(settings.works),
         AuthModule.on(settings),
         CrudModule,
+        AppendOnlyModule,
         AuditModule,
         DomainModule,
         PlatformModule,

@@ -1,4 +1,5 @@
 import { DynamicModule, Module } from '@nestjs/common';
+import { AppendOnlyModule } from '@app/append-only';
 import { AuditModule } from '@app/audit';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
@@ -24,6 +25,7 @@ export class WorkerModule {
         JobsModule.on(true),
         AuthModule.on(settings),
         CrudModule,
+        AppendOnlyModule,
         AuditModule,
         DomainModule,
       ],

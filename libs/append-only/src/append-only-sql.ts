@@ -1,0 +1,55 @@
+import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
+import { escapeIdentifier as quote } from 'pg';
+import { EntitySql, Source } from '@app/database';
+import { versionsOf } from './append-only-table';
+
+/** The statements of an entity whose rows are written by inserting the next version of them. */
+export class AppendOnlySql extends EntitySql {
+  override readonly upsertsAtOnce = false;
+
+  /** The table of the versions. */
+  get versions(): string {
+    return quote(versionsOf(this.metadata.tableName));
+  }
+
+  protected override get grows(): string {
+    return this.versions;
+  }
+
+  override from(asOf?: string): string {
+    if (asOf === undefined) return super.from();
+    const last = `SELECT DISTINCT ON (v.id) v.* FROM ${this.versions} AS v WHERE v.valid_from <= ${asOf}::timestamptz
+                   ORDER BY v.id DESC, v.version DESC`; // as their index is read backwards
+    return `(SELECT v.* FROM (${last}) AS v WHERE NOT v.deleted) AS t`;
+  }
+
+  override updateFrom(source: Source): string {
+    const next = (column: ColumnMetadata) => {
+      const name = `t.${quote(column.databaseName)}`;
+      return column.isPrimary
+        ? name
+        : `CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE ${name} END`;
+    };
+    return `${this.insertion} SELECT ${this.written.all.map(next).join(', ')}, t.created_at, ${source.now}, t.version + 1, false
+              FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id WHERE ${this.differs(source)}`;
+  }
+
+  override deleteWhere(which: string, now: () => string): string {
+    return `${this.insertion} SELECT ${this.valuesOf('t')}, t.created_at, ${now()}, t.version + 1, true
+              FROM ${this.table} AS t WHERE ${which}`;
+  }
+
+  /** Makes version `$2` of the record `$1` its next one, after `$3`, at `$4`. */
+  get revert(): string {
+    return `${this.insertion} SELECT ${this.valuesOf('v')}, v.created_at, $4::timestamptz, $3::int + 1, false
+              FROM ${this.versions} AS v WHERE v.id = $1 AND v.version = $2 RETURNING ${this.columns}`;
+  }
+
+  private get insertion(): string {
+    return `INSERT INTO ${this.versions} AS t (${this.written.names.join(', ')}, created_at, updated_at, version, deleted)`;
+  }
+
+  private valuesOf(alias: string): string {
+    return this.written.names.map((name) => `${alias}.${name}`).join(', ');
+  }
+}

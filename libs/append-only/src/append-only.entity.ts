@@ -1,0 +1,4 @@
+import { BaseEntity } from '@app/database';
+
+/** A record of which every version is kept. What is read and referred to is the last one. */
+export abstract class AppendOnlyEntity extends BaseEntity {}
