@@ -79,7 +79,10 @@ const RULES: [route: string, callers: readonly Caller[]][] = [
   [`post ${RECORDS}/bulk/read`, ['viewer', 'editor', 'owner', ...KEYS]],
   [`(post|put) ${RECORDS}(/bulk)?`, ['editor', 'owner', 'a key to read and write', 'a key to all of books']],
   [`patch ${RECORDS}/(bulk|:id)`, ['editor', 'owner', 'a key to read and write', 'a key to all of books']],
-  [`post ${RECORDS}/(import|:id/restore)`, ['editor', 'owner', 'a key to read and write', 'a key to all of books']],
+  [
+    `post ${RECORDS}/(import|:id/(restore|revert))`,
+    ['editor', 'owner', 'a key to read and write', 'a key to all of books'],
+  ],
   [`delete ${RECORDS}(/:id)?`, ['editor', 'owner', 'a key to all of books']],
   [`post ${RECORDS}/bulk/delete`, ['editor', 'owner', 'a key to all of books']],
 ];

@@ -367,7 +367,7 @@ describe.each(MODELS)('$path', (model: Model) => {
     let ids: string[];
 
     beforeAll(async () => {
-      await api.inTenant(() => currentUnit().manager.query(`DELETE FROM ${model.table}`));
+      await api.http.delete(path).query({ confirm: 'all' }).expect(200);
       const bulk = await api.http
         .post(`${path}/bulk`)
         .send(Array.from({ length: TOTAL - 5 }, () => make()))

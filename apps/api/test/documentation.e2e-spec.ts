@@ -77,7 +77,7 @@ describe('GET /docs-json', () => {
 
   it('gives every field of every shape an example or a shape of its own', () => {
     for (const [name, { properties }] of Object.entries(document.components.schemas)) {
-      if (!/^(Create|Book|Critic|Review)\w*Dto$/.test(name) || /Bulk|Page|List/.test(name)) continue;
+      if (!/^(Create|Book|Critic|Review)\w*Dto$/.test(name) || /Bulk|Page|List|History/.test(name)) continue;
       for (const [field, schema] of Object.entries<any>(properties))
         expect({ name, field, example: schema.example ?? schema.allOf }).toMatchObject({ example: expect.anything() });
     }

@@ -24,7 +24,7 @@ const FILL = `
       FROM generate_series(0, ${ROWS - 1}) AS n;
   INSERT INTO critic (id, username, name, bio, created_at, updated_at, version)
     SELECT ${ID}, 'user-' || n, 'Ada ' || left(md5(n::text), 6), null, ${TIMES} FROM generate_series(0, ${ROWS - 1}) AS n;
-  INSERT INTO review (id, title, critic_id, book_id, rating, body, created_at, updated_at, version)
+  INSERT INTO review_versions (id, title, critic_id, book_id, rating, body, created_at, updated_at, version)
     SELECT ${ID}, 'Title', ${ID.replace('to_hex(n)', 'to_hex(n / 10)')}, ${ID.replace('to_hex(n)', 'to_hex(n % 10000)')},
            1 + n % 5, repeat('long ', 20), ${TIMES} FROM generate_series(0, ${ROWS - 1}) AS n;
   ANALYZE book, critic, review`;

@@ -39,6 +39,8 @@ const TENANT = [
   'CreateFilePart',
   'CreateAuditLog',
   'AuditBooksAndCritics',
+  'CreateVersionGuard',
+  'KeepVersionsOfReviews',
 ];
 const [newest, before] = TENANT.toReversed();
 const allRun = (names: string[]) => names.map((name) => ` {2}\\[X\\] ${name}\\d+\n`).join('');
@@ -91,7 +93,8 @@ describe('migration:check and migration:generate', () => {
   it('name and write what a missing migration would do', async () => {
     await cp('dist', join(folder, 'dist'), { recursive: true });
     await symlink(resolve('node_modules'), join(folder, 'node_modules'));
-    await rm(join(folder, 'dist/libs/domain/src/migrations/1763800300000-create-review.js'));
+    for (const missing of ['1763800300000-create-review', '1764000300000-keep-versions-of-reviews'])
+      await rm(join(folder, `dist/libs/domain/src/migrations/${missing}.js`));
     const migrations = join(folder, 'libs/domain/src/migrations');
     await mkdir(migrations, { recursive: true });
     const main = join(folder, 'dist/apps/cli/src/main.js');

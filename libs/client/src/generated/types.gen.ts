@@ -885,6 +885,49 @@ export type ReviewDto = {
     book?: BookDto;
 };
 
+export type ReviewVersionDto = {
+    version: number;
+    /**
+     * The request that made it, or left the job that did; null for what came past the application.
+     */
+    requestId: string | null;
+    /**
+     * The fields that were not so in the version before.
+     */
+    changed: Array<string>;
+    /**
+     * The record as it was; where it was deleted, as it was before.
+     */
+    record: ReviewDto;
+    /**
+     * From when on the record was like this.
+     */
+    validFrom: string;
+    /**
+     * Whether the record was deleted.
+     */
+    deleted: boolean;
+    /**
+     * On whose behalf: a login, an API key, a job, or a login of the database.
+     */
+    actor: string;
+};
+
+export type ReviewHistoryDto = {
+    items: Array<ReviewVersionDto>;
+    /**
+     * Ask for the next page with it; null on the last.
+     */
+    nextCursor: string | null;
+};
+
+export type RevertDto = {
+    /**
+     * A version that its history shows.
+     */
+    version: number;
+};
+
 export type ReviewPageDto = {
     items: Array<ReviewDto>;
     /**
@@ -1168,6 +1211,42 @@ export type ReviewDtoWritable = {
      * What it is about, with `include=book`.
      */
     book?: BookDtoWritable;
+};
+
+export type ReviewVersionDtoWritable = {
+    version: number;
+    /**
+     * The request that made it, or left the job that did; null for what came past the application.
+     */
+    requestId: string | null;
+    /**
+     * The fields that were not so in the version before.
+     */
+    changed: Array<string>;
+    /**
+     * The record as it was; where it was deleted, as it was before.
+     */
+    record: ReviewDtoWritable;
+    /**
+     * From when on the record was like this.
+     */
+    validFrom: string;
+    /**
+     * Whether the record was deleted.
+     */
+    deleted: boolean;
+    /**
+     * On whose behalf: a login, an API key, a job, or a login of the database.
+     */
+    actor: string;
+};
+
+export type ReviewHistoryDtoWritable = {
+    items: Array<ReviewVersionDtoWritable>;
+    /**
+     * Ask for the next page with it; null on the last.
+     */
+    nextCursor: string | null;
 };
 
 export type ReviewPageDtoWritable = {
@@ -1847,11 +1926,11 @@ export type AuditReadPageData = {
     path?: never;
     query?: {
         /**
-         * How many records to read at most.
+         * How much to read at most.
          */
         limit?: number;
         /**
-         * The `nextCursor` of the page before, with the same sort and filter.
+         * The `nextCursor` of the page before, with everything else as it was there.
          */
         cursor?: string;
         /**
@@ -2717,17 +2796,17 @@ export type BooksReadPageData = {
     path?: never;
     query?: {
         /**
-         * How many records to read at most.
+         * How much to read at most.
          */
         limit?: number;
+        /**
+         * The `nextCursor` of the page before, with everything else as it was there.
+         */
+        cursor?: string;
         /**
          * How many records to pass over; for long lists use `cursor`.
          */
         offset?: number;
-        /**
-         * The `nextCursor` of the page before, with the same sort and filter.
-         */
-        cursor?: string;
         /**
          * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
@@ -4488,17 +4567,17 @@ export type CriticsReadPageData = {
     path?: never;
     query?: {
         /**
-         * How many records to read at most.
+         * How much to read at most.
          */
         limit?: number;
+        /**
+         * The `nextCursor` of the page before, with everything else as it was there.
+         */
+        cursor?: string;
         /**
          * How many records to pass over; for long lists use `cursor`.
          */
         offset?: number;
-        /**
-         * The `nextCursor` of the page before, with the same sort and filter.
-         */
-        cursor?: string;
         /**
          * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
@@ -5903,6 +5982,111 @@ export type CriticsExportManyResponses = {
 
 export type CriticsExportManyResponse = CriticsExportManyResponses[keyof CriticsExportManyResponses];
 
+export type ReviewsReadHistoryData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * How much to read at most.
+         */
+        limit?: number;
+        /**
+         * The `nextCursor` of the page before, with everything else as it was there.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/reviews/{id}/history';
+};
+
+export type ReviewsReadHistoryErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * There is no such record.
+     */
+    404: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsReadHistoryError = ReviewsReadHistoryErrors[keyof ReviewsReadHistoryErrors];
+
+export type ReviewsReadHistoryResponses = {
+    /**
+     * Done.
+     */
+    200: ReviewHistoryDto;
+};
+
+export type ReviewsReadHistoryResponse = ReviewsReadHistoryResponses[keyof ReviewsReadHistoryResponses];
+
+export type ReviewsRevertOneData = {
+    body: RevertDto;
+    headers?: {
+        /**
+         * The ETag the record must still have; else 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reviews/{id}/revert';
+};
+
+export type ReviewsRevertOneErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * There is no such record.
+     */
+    404: ProblemDto;
+    /**
+     * In conflict with another record: `unique` or `still_referenced`.
+     */
+    409: ProblemDto;
+    /**
+     * The record is not as the request demands; `ETag` says which version it is.
+     */
+    412: ProblemDto;
+    /**
+     * The body or the list in it is too large.
+     */
+    413: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsRevertOneError = ReviewsRevertOneErrors[keyof ReviewsRevertOneErrors];
+
+export type ReviewsRevertOneResponses = {
+    /**
+     * Done.
+     */
+    200: ReviewDto;
+};
+
+export type ReviewsRevertOneResponse = ReviewsRevertOneResponses[keyof ReviewsRevertOneResponses];
+
 export type ReviewsDeleteMatchingData = {
     body?: never;
     path?: never;
@@ -6244,17 +6428,17 @@ export type ReviewsReadPageData = {
     path?: never;
     query?: {
         /**
-         * How many records to read at most.
+         * How much to read at most.
          */
         limit?: number;
+        /**
+         * The `nextCursor` of the page before, with everything else as it was there.
+         */
+        cursor?: string;
         /**
          * How many records to pass over; for long lists use `cursor`.
          */
         offset?: number;
-        /**
-         * The `nextCursor` of the page before, with the same sort and filter.
-         */
-        cursor?: string;
         /**
          * Fields to sort by, each after those before it, "-" for descending; without: createdAt.
          */
@@ -6264,9 +6448,13 @@ export type ReviewsReadPageData = {
          */
         fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
         /**
-         * Records it refers to, to be read along with it.
+         * Records it refers to, to be read along with it, as they are now.
          */
         include?: Array<'critic' | 'book'>;
+        /**
+         * Read what there was at this time, deleted since or not.
+         */
+        asOf?: string;
         /**
          * Whether to count all records: `estimated` costs the same for any number.
          */
@@ -6757,9 +6945,13 @@ export type ReviewsReadOneData = {
          */
         fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
         /**
-         * Records it refers to, to be read along with it.
+         * Records it refers to, to be read along with it, as they are now.
          */
         include?: Array<'critic' | 'book'>;
+        /**
+         * Read what there was at this time, deleted since or not.
+         */
+        asOf?: string;
     };
     url: '/api/v1/reviews/{id}';
 };
@@ -7247,6 +7439,10 @@ export type ReviewsExportManyData = {
          * Only these fields of each record.
          */
         fields?: Array<'id' | 'version' | 'rating' | 'body' | 'createdAt' | 'updatedAt' | 'title' | 'criticId' | 'bookId'>;
+        /**
+         * Read what there was at this time, deleted since or not.
+         */
+        asOf?: string;
         /**
          * id is this.
          */

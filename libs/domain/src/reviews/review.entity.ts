@@ -1,14 +1,14 @@
 import { Column, Entity, Index, ManyToOne, Unique } from 'typeorm';
-import { BaseEntity } from '@app/database';
+import { AppendOnlyEntity } from '@app/append-only';
 import { Book } from '../books';
 import { Critic } from '../critics';
 
-/** What one critic thinks of one book; a critic reviews a book at most once. */
+/** What one critic thinks of one book; a critic reviews a book at most once, and may think again. */
 @Entity()
 @Unique('uc_Review_CriticId_BookId', ['criticId', 'bookId'])
 @Index(['createdAt', 'id'])
 @Index(['bookId'])
-export class Review extends BaseEntity {
+export class Review extends AppendOnlyEntity {
   @Column('text')
   title: string;
 

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DeepPartial, Repository } from 'typeorm';
+import { AppendOnlyService } from '@app/append-only';
 import {
   Change,
-  CrudService,
+  Conditions,
   How,
   HowImport,
   HowMatching,
@@ -20,7 +21,7 @@ const MOST_NAMED = 10_000; // books of one import; beyond it all are rated anew
 
 /** Reviews. Whatever changes them leaves a job that rates their books anew. */
 @Injectable()
-export class ReviewsService extends CrudService<Review> {
+export class ReviewsService extends AppendOnlyService<Review> {
   constructor(
     @InjectRepository(Review) reviews: Repository<Review>,
     private readonly jobs: Jobs,
@@ -58,6 +59,13 @@ export class ReviewsService extends CrudService<Review> {
     const count = await super.deleteMatching(selection, how);
     if (count) await this.outdate('all');
     return count;
+  }
+
+  override async revertOne(id: string, version: number, conditions?: Conditions): Promise<Review> {
+    const before = await this.lockMany([id]);
+    const after = await super.revertOne(id, version, conditions);
+    await this.outdate(booksOf([...before, after]));
+    return after;
   }
 
   override async importMany(
