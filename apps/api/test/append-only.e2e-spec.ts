@@ -35,7 +35,7 @@ const versionsOf = ({ items }: Values): number[] => items.map(({ version }: Valu
 const statuses = (answers: Response[]): number[] => answers.map(({ status }) => status).sort();
 /** When each version of a record came to be; the first one first. */
 const times = async (id: string): Promise<string[]> =>
-  (await history(id)).items.map(({ validFrom }: Values) => validFrom).reverse();
+  (await history(id)).items.map(({ validFrom }: Values) => validFrom).toReversed();
 const asAdmin = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
   withAdmin(api.adminUrl, async (client) => {
     await client.query(`SET search_path TO ${api.prefix}t_demo`);

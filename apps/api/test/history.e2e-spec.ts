@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { currentUnit } from '@app/database';
 import { aBook, aCritic, aReview } from '@app/domain';
 import { startApi, TestApi } from '@app/testing';

@@ -40,7 +40,7 @@ describe('a process does not start with an append-only model', () => {
     await expect(start(Unserved)).rejects.toThrow(
       'Unserved is an AppendOnlyEntity: let its service extend AppendOnlyService, which alone can write it.',
     );
-    new ServedService({ target: Served } as Repository<Served>);
+    expect(new ServedService({ target: Served } as Repository<Served>)).toBeInstanceOf(AppendOnlyService);
     await expect(start(Served)).rejects.toThrow('No metadata for "Tenant"'); // what comes after this check
   });
 
