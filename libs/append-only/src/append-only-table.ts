@@ -1,5 +1,6 @@
 import { escapeIdentifier as quote, escapeLiteral } from 'pg';
 import type { QueryRunner } from 'typeorm';
+import { surroundingsOf } from '@app/database';
 
 /** What a version says besides the values of its record. */
 const OF_VERSIONS = ['valid_from', 'deleted', 'actor', 'request_id'];
@@ -31,7 +32,7 @@ export async function appendOnlyTable(runner: QueryRunner, table: string): Promi
 
   await makeVersions(runner, table, columns);
   await fillVersions(runner, table, columns);
-  const [{ schema, owner, eraser }] = await runner.query(WHOSE);
+  const { schema, owner, eraser } = await surroundingsOf(runner);
   await makeStamp(runner, table, schema);
   await makeProjection(runner, table, schema, columns);
   for (const guarded of [table, versionsOf(table)]) {
@@ -47,6 +48,7 @@ export async function appendOnlyTable(runner: QueryRunner, table: string): Promi
   // Who may not update any column may not lock a row either; the guard refuses the update.
   await grantAnew(runner, table, 'SELECT, UPDATE (id)');
   await grantAnew(runner, versionsOf(table), 'SELECT, INSERT');
+  await runner.query(`GRANT SELECT, INSERT, UPDATE ON ${quote(versionsOf(table))} TO ${quote(eraser)}`);
 }
 
 /**
@@ -77,12 +79,6 @@ const columnsOf = (runner: QueryRunner, table: string): Promise<Column[]> =>
        FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
       WHERE attrelid = ${escapeLiteral(quote(table))}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
   );
-
-/** The schema, its owner, and who erases: a role of the installation, or the owner where it has no roles. */
-const WHOSE = `
-  SELECT current_schema() AS schema, current_user AS owner, coalesce(
-    (SELECT rolname FROM pg_roles WHERE current_user ~ 'owner$' AND rolname = regexp_replace(current_user, 'owner$', 'eraser')),
-    current_user) AS eraser`;
 
 /** Nothing need be there in a version but its name: what a record cannot do without is for the table of the records to say. */
 async function makeVersions(runner: QueryRunner, table: string, columns: Column[]): Promise<void> {
@@ -188,12 +184,14 @@ async function makeProjection(runner: QueryRunner, table: string, schema: string
   );
 }
 
-/** Gives whoever may read `table` these rights on it, and no others. */
+/** Gives whoever has any rights on `table` these, and no others; but not who erases. */
 async function grantAnew(runner: QueryRunner, table: string, rights: string): Promise<void> {
+  const { eraser } = await surroundingsOf(runner);
   await runner.query(`
     DO $$ DECLARE role text; BEGIN
       FOR role IN SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
-                   WHERE oid = ${escapeLiteral(quote(table))}::regclass AND grantee <> relowner LOOP
+                   WHERE oid = ${escapeLiteral(quote(table))}::regclass
+                      AND grantee NOT IN (relowner, ${escapeLiteral(quote(eraser))}::regrole) LOOP
         EXECUTE format('REVOKE ALL ON ${quote(table)} FROM %s', role);
         EXECUTE format('GRANT ${rights} ON ${quote(table)} TO %s', role);
       END LOOP;

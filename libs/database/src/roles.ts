@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
+import type { QueryRunner } from 'typeorm';
 import { Database, withAdmin } from './database';
 import { postgresError } from './database-errors';
 
@@ -59,6 +60,15 @@ export async function whileRolesRace<T>(work: () => Promise<T>): Promise<T> {
       await wait(20 + Math.random() * 80);
     }
   }
+}
+
+/** For a migration: the schema it changes, who owns what it makes, and who erases, which is the same where there are no roles. */
+export async function surroundingsOf(runner: QueryRunner): Promise<{ schema: string; owner: string; eraser: string }> {
+  const [found] = await runner.query(`
+    SELECT current_schema() AS schema, current_user AS owner, coalesce(
+      (SELECT rolname FROM pg_roles WHERE current_user ~ 'owner$' AND rolname = regexp_replace(current_user, 'owner$', 'eraser')),
+      current_user) AS eraser`);
+  return found;
 }
 
 async function createRoles(client: Client, { names, appUrl }: Database): Promise<void> {
