@@ -10,6 +10,7 @@ const order = [
   'crud',
   'append-only',
   'audit',
+  'erasure',
   'domain',
 ];
 

@@ -13,11 +13,12 @@ export const migrationSets: MigrationSets = {
     migrations: [...files('tenancy/src/migrations/*'), ...files('auth/src/migrations/*')],
   },
   tenant: {
-    entities: [...files('audit/src/*.entity'), ...files('domain/src/*/*.entity')],
+    entities: [...files('audit/src/*.entity'), ...files('erasure/src/*.entity'), ...files('domain/src/*/*.entity')],
     migrations: [
       ...files('crud/src/migrations/*'),
       ...files('append-only/src/migrations/*'),
       ...files('audit/src/migrations/*'),
+      ...files('erasure/src/migrations/*'),
       ...files('domain/src/migrations/*'),
     ],
   },

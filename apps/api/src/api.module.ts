@@ -1,6 +1,7 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { AppendOnlyModule } from '@app/append-only';
 import { AuditModule } from '@app/audit';
+import { ErasureModule } from '@app/erasure';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
@@ -31,6 +32,7 @@ export class ApiModule {
         CrudModule,
         AppendOnlyModule,
         AuditModule,
+        ErasureModule,
         DomainModule,
         PlatformModule,
       ],

@@ -1,6 +1,7 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { AppendOnlyModule } from '@app/append-only';
 import { AuditModule } from '@app/audit';
+import { ErasureModule } from '@app/erasure';
 import { AuthModule } from '@app/auth';
 import { ConfigModule, Settings } from '@app/config';
 import { CrudModule } from '@app/crud';
@@ -27,6 +28,7 @@ export class WorkerModule {
         CrudModule,
         AppendOnlyModule,
         AuditModule,
+        ErasureModule,
         DomainModule,
       ],
       providers: [HealthServer],

@@ -6,7 +6,16 @@ export type Role = (typeof ROLES)[number];
 const PERMISSIONS: Record<Role, readonly string[]> = {
   viewer: ['*:read'],
   editor: ['*:read', '*:write', '*:delete'],
-  owner: ['*:read', '*:write', '*:delete', 'members:manage', 'api-keys:manage', 'audit:manage'],
+  owner: [
+    '*:read',
+    '*:write',
+    '*:delete',
+    '*:erase',
+    'members:manage',
+    'api-keys:manage',
+    'audit:manage',
+    'erasures:manage',
+  ],
 };
 
 /** What platform administrators may do besides: all of `/platform`, and nothing in a tenant. */
