@@ -60,7 +60,7 @@ const KEYS = ['a key to read', 'a key to read and write', 'a key to all of books
 const CALLERS = ['nobody', ...PEOPLE, ...KEYS] as const;
 type Caller = (typeof CALLERS)[number];
 
-const RECORDS = String.raw`/api/v1/(?!(?:auth|members|invitations|jobs|audit|platform)\b)[a-z-]+`; // whatever models there are
+const RECORDS = String.raw`/api/v1/(?!(?:auth|members|invitations|jobs|audit|erasures|platform)\b)[a-z-]+`; // whatever models there are
 const AUTH = '/api/v1/auth';
 
 /** Who is let in where, by method and path: thought out here, and not read from the code that it is held against. */
@@ -71,7 +71,8 @@ const RULES: [route: string, callers: readonly Caller[]][] = [
   [`post ${AUTH}/(switch|sign-out|password/change)`, PEOPLE],
   [`(get|head|post|delete) ${AUTH}/api-keys(/:id)?`, ['owner']],
   ['(get|head|post|patch|delete) /api/v1/members(/:id)?', ['owner']],
-  ['(get|head) /api/v1/audit', ['owner']],
+  ['(get|head) /api/v1/(audit|erasures)', ['owner']],
+  [`post ${RECORDS}/:id/erase`, ['owner']],
   ['(get|head|delete) /api/v1/invitations(/:id)?', ['owner']],
   ['(get|head) /api/v1/jobs/:id', ['viewer', 'editor', 'owner', 'a key to read', 'a key to read and write']],
   [String.raw`(get|head|post|patch|delete) /api/v1/platform/.+`, ['administrator']],

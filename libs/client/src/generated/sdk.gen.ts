@@ -2,7 +2,7 @@
 
 import { type Client, type ClientMeta, type Options as Options2, type RequestResult, type TDataShape, urlSearchParamsBodySerializer } from './client';
 import { client } from './client.gen';
-import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, AuditReadPageData, AuditReadPageErrors, AuditReadPageResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, JobsReadOneData, JobsReadOneErrors, JobsReadOneResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, MigrationsReadData, MigrationsReadErrors, MigrationsReadResponses, OpenInvitationsReadData, OpenInvitationsReadErrors, OpenInvitationsReadResponses, OpenInvitationsRemoveData, OpenInvitationsRemoveErrors, OpenInvitationsRemoveResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadHistoryData, ReviewsReadHistoryErrors, ReviewsReadHistoryResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsRevertOneData, ReviewsRevertOneErrors, ReviewsRevertOneResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses, TenantsCreateData, TenantsCreateErrors, TenantsCreateResponses, TenantsExportData, TenantsExportErrors, TenantsExportResponses, TenantsMigrateData, TenantsMigrateErrors, TenantsMigrateResponses, TenantsReadOneData, TenantsReadOneErrors, TenantsReadOneResponses, TenantsReadPageData, TenantsReadPageErrors, TenantsReadPageResponses, TenantsRemoveData, TenantsRemoveErrors, TenantsRemoveResponses, TenantsUpdateData, TenantsUpdateErrors, TenantsUpdateResponses } from './types.gen';
+import type { ApiKeysCreateData, ApiKeysCreateErrors, ApiKeysCreateResponses, ApiKeysReadData, ApiKeysReadErrors, ApiKeysReadResponses, ApiKeysRemoveData, ApiKeysRemoveErrors, ApiKeysRemoveResponses, AuditReadPageData, AuditReadPageErrors, AuditReadPageResponses, BooksCreateManyData, BooksCreateManyErrors, BooksCreateManyResponses, BooksCreateOneData, BooksCreateOneErrors, BooksCreateOneResponses, BooksDeleteManyData, BooksDeleteManyErrors, BooksDeleteManyResponses, BooksDeleteMatchingData, BooksDeleteMatchingErrors, BooksDeleteMatchingResponses, BooksDeleteOneData, BooksDeleteOneErrors, BooksDeleteOneResponses, BooksExportManyData, BooksExportManyErrors, BooksExportManyResponses, BooksImportManyData, BooksImportManyErrors, BooksImportManyResponses, BooksReadByIdentifierData, BooksReadByIdentifierErrors, BooksReadByIdentifierResponses, BooksReadManyData, BooksReadManyErrors, BooksReadManyResponses, BooksReadOneData, BooksReadOneErrors, BooksReadOneResponses, BooksReadPageData, BooksReadPageErrors, BooksReadPageResponses, BooksUpdateManyData, BooksUpdateManyErrors, BooksUpdateManyResponses, BooksUpdateOneData, BooksUpdateOneErrors, BooksUpdateOneResponses, BooksUpsertManyData, BooksUpsertManyErrors, BooksUpsertManyResponses, BooksUpsertOneData, BooksUpsertOneErrors, BooksUpsertOneResponses, CriticsCreateManyData, CriticsCreateManyErrors, CriticsCreateManyResponses, CriticsCreateOneData, CriticsCreateOneErrors, CriticsCreateOneResponses, CriticsDeleteManyData, CriticsDeleteManyErrors, CriticsDeleteManyResponses, CriticsDeleteMatchingData, CriticsDeleteMatchingErrors, CriticsDeleteMatchingResponses, CriticsDeleteOneData, CriticsDeleteOneErrors, CriticsDeleteOneResponses, CriticsEraseOneData, CriticsEraseOneErrors, CriticsEraseOneResponses, CriticsExportManyData, CriticsExportManyErrors, CriticsExportManyResponses, CriticsImportManyData, CriticsImportManyErrors, CriticsImportManyResponses, CriticsReadManyData, CriticsReadManyErrors, CriticsReadManyResponses, CriticsReadOneData, CriticsReadOneErrors, CriticsReadOneResponses, CriticsReadPageData, CriticsReadPageErrors, CriticsReadPageResponses, CriticsRestoreOneData, CriticsRestoreOneErrors, CriticsRestoreOneResponses, CriticsUpdateManyData, CriticsUpdateManyErrors, CriticsUpdateManyResponses, CriticsUpdateOneData, CriticsUpdateOneErrors, CriticsUpdateOneResponses, CriticsUpsertManyData, CriticsUpsertManyErrors, CriticsUpsertManyResponses, CriticsUpsertOneData, CriticsUpsertOneErrors, CriticsUpsertOneResponses, ErasuresReadPageData, ErasuresReadPageErrors, ErasuresReadPageResponses, HealthLiveData, HealthLiveErrors, HealthLiveResponses, HealthReadyData, HealthReadyErrors, HealthReadyResponses, InvitationsAcceptData, InvitationsAcceptErrors, InvitationsAcceptResponses, JobsReadOneData, JobsReadOneErrors, JobsReadOneResponses, MembersChangeRoleData, MembersChangeRoleErrors, MembersChangeRoleResponses, MembersInviteData, MembersInviteErrors, MembersInviteResponses, MembersReadData, MembersReadErrors, MembersReadResponses, MembersRemoveData, MembersRemoveErrors, MembersRemoveResponses, MeReadData, MeReadErrors, MeReadResponses, MeRemoveData, MeRemoveErrors, MeRemoveResponses, MigrationsReadData, MigrationsReadErrors, MigrationsReadResponses, OpenInvitationsReadData, OpenInvitationsReadErrors, OpenInvitationsReadResponses, OpenInvitationsRemoveData, OpenInvitationsRemoveErrors, OpenInvitationsRemoveResponses, PasswordsChangeData, PasswordsChangeErrors, PasswordsChangeResponses, PasswordsForgotData, PasswordsForgotErrors, PasswordsForgotResponses, PasswordsResetData, PasswordsResetErrors, PasswordsResetResponses, PublicKeysReadKeysData, PublicKeysReadKeysErrors, PublicKeysReadKeysResponses, ReviewsCreateManyData, ReviewsCreateManyErrors, ReviewsCreateManyResponses, ReviewsCreateOneData, ReviewsCreateOneErrors, ReviewsCreateOneResponses, ReviewsDeleteManyData, ReviewsDeleteManyErrors, ReviewsDeleteManyResponses, ReviewsDeleteMatchingData, ReviewsDeleteMatchingErrors, ReviewsDeleteMatchingResponses, ReviewsDeleteOneData, ReviewsDeleteOneErrors, ReviewsDeleteOneResponses, ReviewsEraseOneData, ReviewsEraseOneErrors, ReviewsEraseOneResponses, ReviewsExportManyData, ReviewsExportManyErrors, ReviewsExportManyResponses, ReviewsImportManyData, ReviewsImportManyErrors, ReviewsImportManyResponses, ReviewsReadHistoryData, ReviewsReadHistoryErrors, ReviewsReadHistoryResponses, ReviewsReadManyData, ReviewsReadManyErrors, ReviewsReadManyResponses, ReviewsReadOneData, ReviewsReadOneErrors, ReviewsReadOneResponses, ReviewsReadPageData, ReviewsReadPageErrors, ReviewsReadPageResponses, ReviewsRevertOneData, ReviewsRevertOneErrors, ReviewsRevertOneResponses, ReviewsUpdateManyData, ReviewsUpdateManyErrors, ReviewsUpdateManyResponses, ReviewsUpdateOneData, ReviewsUpdateOneErrors, ReviewsUpdateOneResponses, ReviewsUpsertManyData, ReviewsUpsertManyErrors, ReviewsUpsertManyResponses, ReviewsUpsertOneData, ReviewsUpsertOneErrors, ReviewsUpsertOneResponses, SignInEndSessionData, SignInEndSessionErrors, SignInEndSessionResponses, SignInReadSessionsData, SignInReadSessionsErrors, SignInReadSessionsResponses, SignInRefreshData, SignInRefreshErrors, SignInRefreshResponses, SignInSignInData, SignInSignInErrors, SignInSignInResponses, SignInSignOutData, SignInSignOutErrors, SignInSignOutResponses, SignInSwitchToData, SignInSwitchToErrors, SignInSwitchToResponses, SignInTokenData, SignInTokenErrors, SignInTokenResponses, SignUpSignUpData, SignUpSignUpErrors, SignUpSignUpResponses, SignUpVerifyData, SignUpVerifyErrors, SignUpVerifyResponses, TenantsCreateData, TenantsCreateErrors, TenantsCreateResponses, TenantsExportData, TenantsExportErrors, TenantsExportResponses, TenantsMigrateData, TenantsMigrateErrors, TenantsMigrateResponses, TenantsReadOneData, TenantsReadOneErrors, TenantsReadOneResponses, TenantsReadPageData, TenantsReadPageErrors, TenantsReadPageResponses, TenantsRemoveData, TenantsRemoveErrors, TenantsRemoveResponses, TenantsUpdateData, TenantsUpdateErrors, TenantsUpdateResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -614,6 +614,31 @@ export class Audit extends HeyApiClient {
     }
 }
 
+export class Erasures extends HeyApiClient {
+    /**
+     * Read what was erased, and why, the latest first
+     */
+    public readPage<ThrowOnError extends boolean = false>(options?: Options<ErasuresReadPageData, ThrowOnError>): RequestResult<ErasuresReadPageResponses, ErasuresReadPageErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ErasuresReadPageResponses, ErasuresReadPageErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/erasures',
+            ...options
+        });
+    }
+}
+
 export class Tenants extends HeyApiClient {
     /**
      * See the tenants, by name
@@ -1199,6 +1224,33 @@ export class Books extends HeyApiClient {
 
 export class Critics extends HeyApiClient {
     /**
+     * Erase what one Critic tells of a person
+     */
+    public eraseOne<ThrowOnError extends boolean = false>(options: Options<CriticsEraseOneData, ThrowOnError>): RequestResult<CriticsEraseOneResponses, CriticsEraseOneErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CriticsEraseOneResponses, CriticsEraseOneErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/critics/{id}/erase',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
      * Delete all Critic records that match a filter
      */
     public deleteMatching<ThrowOnError extends boolean = false>(options?: Options<CriticsDeleteMatchingData, ThrowOnError>): RequestResult<CriticsDeleteMatchingResponses, CriticsDeleteMatchingErrors, ThrowOnError> {
@@ -1585,6 +1637,33 @@ export class Critics extends HeyApiClient {
 }
 
 export class Reviews extends HeyApiClient {
+    /**
+     * Erase what one Review tells of a person
+     */
+    public eraseOne<ThrowOnError extends boolean = false>(options: Options<ReviewsEraseOneData, ThrowOnError>): RequestResult<ReviewsEraseOneResponses, ReviewsEraseOneErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ReviewsEraseOneResponses, ReviewsEraseOneErrors, ThrowOnError>({
+            security: [
+                {
+                    key: 'bearer',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                {
+                    key: 'oauth2',
+                    scheme: 'bearer',
+                    type: 'http'
+                },
+                { name: 'X-Api-Key', type: 'apiKey' }
+            ],
+            url: '/api/v1/reviews/{id}/erase',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
     /**
      * Read the versions of one Review, the latest first
      */
@@ -2071,6 +2150,11 @@ export class Api extends HeyApiClient {
     private _audit?: Audit;
     get audit(): Audit {
         return this._audit ??= new Audit({ client: this.client });
+    }
+    
+    private _erasures?: Erasures;
+    get erasures(): Erasures {
+        return this._erasures ??= new Erasures({ client: this.client });
     }
     
     private _tenants?: Tenants;

@@ -379,6 +379,69 @@ export type AuditEntryPageDto = {
     total?: number;
 };
 
+export type ErasureDto = {
+    /**
+     * The request that asked for it; null for what came past the application.
+     */
+    requestId: string | null;
+    /**
+     * The id of the record.
+     */
+    rowId: string;
+    /**
+     * The columns that were erased.
+     */
+    columns: Array<string>;
+    /**
+     * How many records it was erased from: none if it was deleted.
+     */
+    records: number;
+    /**
+     * From how many versions of the record.
+     */
+    versions: number;
+    /**
+     * From how many entries of the audit.
+     */
+    auditEntries: number;
+    /**
+     * How many stored answers to requests were deleted.
+     */
+    answers: number;
+    /**
+     * Counts up with the erasures.
+     */
+    id: string;
+    /**
+     * When it was erased.
+     */
+    at: string;
+    /**
+     * On whose behalf: a login, an API key, or a login of the database.
+     */
+    actor: string;
+    /**
+     * The table of the record.
+     */
+    table: string;
+    /**
+     * Why, in the words of who asked for it.
+     */
+    reason: string;
+};
+
+export type ErasurePageDto = {
+    items: Array<ErasureDto>;
+    /**
+     * Ask for the next page with it; null on the last.
+     */
+    nextCursor: string | null;
+    /**
+     * How many records the list has, with `count`.
+     */
+    total?: number;
+};
+
 export type TenantDto = {
     id: string;
     status: 'provisioning' | 'active' | 'suspended' | 'migration_failed' | 'deleting';
@@ -686,6 +749,13 @@ export type ImportReportDto = {
      * Why; of the first 100 lines that failed.
      */
     errors: Array<ImportErrorDto>;
+};
+
+export type EraseDto = {
+    /**
+     * What asks for it; it is kept, so it must not tell what is erased.
+     */
+    reason: string;
 };
 
 export type CriticDto = {
@@ -2181,6 +2251,224 @@ export type AuditReadPageResponses = {
 };
 
 export type AuditReadPageResponse = AuditReadPageResponses[keyof AuditReadPageResponses];
+
+export type ErasuresReadPageData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How much to read at most.
+         */
+        limit?: number;
+        /**
+         * The `nextCursor` of the page before, with everything else as it was there.
+         */
+        cursor?: string;
+        /**
+         * Whether to count all records: `estimated` costs the same for any number.
+         */
+        count?: 'none' | 'exact' | 'estimated';
+        /**
+         * rowId is this.
+         */
+        'filter[rowId][eq]'?: string;
+        /**
+         * rowId is not this, or is null.
+         */
+        'filter[rowId][ne]'?: string;
+        /**
+         * rowId is one of these.
+         */
+        'filter[rowId][in]'?: Array<string>;
+        /**
+         * rowId is none of these, or is null.
+         */
+        'filter[rowId][nin]'?: Array<string>;
+        /**
+         * table is this.
+         */
+        'filter[table][eq]'?: string;
+        /**
+         * table is not this, or is null.
+         */
+        'filter[table][ne]'?: string;
+        /**
+         * table is one of these.
+         */
+        'filter[table][in]'?: Array<string>;
+        /**
+         * table is none of these, or is null.
+         */
+        'filter[table][nin]'?: Array<string>;
+        /**
+         * table is more than this.
+         */
+        'filter[table][gt]'?: string;
+        /**
+         * table is this or more.
+         */
+        'filter[table][gte]'?: string;
+        /**
+         * table is less than this.
+         */
+        'filter[table][lt]'?: string;
+        /**
+         * table is this or less.
+         */
+        'filter[table][lte]'?: string;
+        /**
+         * table lies between these two, or is one of them.
+         */
+        'filter[table][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * actor is this.
+         */
+        'filter[actor][eq]'?: string;
+        /**
+         * actor is not this, or is null.
+         */
+        'filter[actor][ne]'?: string;
+        /**
+         * actor is one of these.
+         */
+        'filter[actor][in]'?: Array<string>;
+        /**
+         * actor is none of these, or is null.
+         */
+        'filter[actor][nin]'?: Array<string>;
+        /**
+         * actor is more than this.
+         */
+        'filter[actor][gt]'?: string;
+        /**
+         * actor is this or more.
+         */
+        'filter[actor][gte]'?: string;
+        /**
+         * actor is less than this.
+         */
+        'filter[actor][lt]'?: string;
+        /**
+         * actor is this or less.
+         */
+        'filter[actor][lte]'?: string;
+        /**
+         * actor lies between these two, or is one of them.
+         */
+        'filter[actor][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * requestId is this.
+         */
+        'filter[requestId][eq]'?: string;
+        /**
+         * requestId is not this, or is null.
+         */
+        'filter[requestId][ne]'?: string;
+        /**
+         * requestId is one of these.
+         */
+        'filter[requestId][in]'?: Array<string>;
+        /**
+         * requestId is none of these, or is null.
+         */
+        'filter[requestId][nin]'?: Array<string>;
+        /**
+         * requestId is more than this.
+         */
+        'filter[requestId][gt]'?: string;
+        /**
+         * requestId is this or more.
+         */
+        'filter[requestId][gte]'?: string;
+        /**
+         * requestId is less than this.
+         */
+        'filter[requestId][lt]'?: string;
+        /**
+         * requestId is this or less.
+         */
+        'filter[requestId][lte]'?: string;
+        /**
+         * requestId lies between these two, or is one of them.
+         */
+        'filter[requestId][between]'?: [
+            string,
+            string
+        ];
+        /**
+         * requestId is null, or with false: is not.
+         */
+        'filter[requestId][null]'?: boolean;
+        /**
+         * at is this.
+         */
+        'filter[at][eq]'?: string;
+        /**
+         * at is not this, or is null.
+         */
+        'filter[at][ne]'?: string;
+        /**
+         * at is one of these.
+         */
+        'filter[at][in]'?: Array<string>;
+        /**
+         * at is none of these, or is null.
+         */
+        'filter[at][nin]'?: Array<string>;
+        /**
+         * at is more than this.
+         */
+        'filter[at][gt]'?: string;
+        /**
+         * at is this or more.
+         */
+        'filter[at][gte]'?: string;
+        /**
+         * at is less than this.
+         */
+        'filter[at][lt]'?: string;
+        /**
+         * at is this or less.
+         */
+        'filter[at][lte]'?: string;
+        /**
+         * at lies between these two, or is one of them.
+         */
+        'filter[at][between]'?: [
+            string,
+            string
+        ];
+    };
+    url: '/api/v1/erasures';
+};
+
+export type ErasuresReadPageErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ErasuresReadPageError = ErasuresReadPageErrors[keyof ErasuresReadPageErrors];
+
+export type ErasuresReadPageResponses = {
+    /**
+     * Done.
+     */
+    200: ErasurePageDto;
+};
+
+export type ErasuresReadPageResponse = ErasuresReadPageResponses[keyof ErasuresReadPageResponses];
 
 export type TenantsReadPageData = {
     body?: never;
@@ -4203,6 +4491,53 @@ export type BooksExportManyResponses = {
 
 export type BooksExportManyResponse = BooksExportManyResponses[keyof BooksExportManyResponses];
 
+export type CriticsEraseOneData = {
+    body: EraseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/critics/{id}/erase';
+};
+
+export type CriticsEraseOneErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * There is no such record.
+     */
+    404: ProblemDto;
+    /**
+     * The body or the list in it is too large.
+     */
+    413: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type CriticsEraseOneError = CriticsEraseOneErrors[keyof CriticsEraseOneErrors];
+
+export type CriticsEraseOneResponses = {
+    /**
+     * Done.
+     */
+    200: ErasureDto;
+};
+
+export type CriticsEraseOneResponse = CriticsEraseOneResponses[keyof CriticsEraseOneResponses];
+
 export type CriticsDeleteMatchingData = {
     body?: never;
     path?: never;
@@ -5981,6 +6316,53 @@ export type CriticsExportManyResponses = {
 };
 
 export type CriticsExportManyResponse = CriticsExportManyResponses[keyof CriticsExportManyResponses];
+
+export type ReviewsEraseOneData = {
+    body: EraseDto;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reviews/{id}/erase';
+};
+
+export type ReviewsEraseOneErrors = {
+    /**
+     * The request cannot be read: its path, query or JSON is malformed.
+     */
+    400: ProblemDto;
+    /**
+     * There is no such record.
+     */
+    404: ProblemDto;
+    /**
+     * The body or the list in it is too large.
+     */
+    413: ProblemDto;
+    /**
+     * The body is not application/json.
+     */
+    415: ProblemDto;
+    /**
+     * The values are not acceptable; errors names each.
+     */
+    422: ProblemDto;
+    /**
+     * Whatever else went wrong.
+     */
+    default: ProblemDto;
+};
+
+export type ReviewsEraseOneError = ReviewsEraseOneErrors[keyof ReviewsEraseOneErrors];
+
+export type ReviewsEraseOneResponses = {
+    /**
+     * Done.
+     */
+    200: ErasureDto;
+};
+
+export type ReviewsEraseOneResponse = ReviewsEraseOneResponses[keyof ReviewsEraseOneResponses];
 
 export type ReviewsReadHistoryData = {
     body?: never;

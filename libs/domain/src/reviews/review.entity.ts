@@ -1,5 +1,6 @@
 import { Column, Entity, Index, ManyToOne, Unique } from 'typeorm';
 import { AppendOnlyEntity } from '@app/append-only';
+import { Personal } from '@app/erasure';
 import { Book } from '../books';
 import { Critic } from '../critics';
 
@@ -9,6 +10,7 @@ import { Critic } from '../critics';
 @Index(['createdAt', 'id'])
 @Index(['bookId'])
 export class Review extends AppendOnlyEntity {
+  @Personal()
   @Column('text')
   title: string;
 
@@ -28,6 +30,7 @@ export class Review extends AppendOnlyEntity {
   @Column('smallint')
   rating: number;
 
+  @Personal()
   @Column('text', { nullable: true })
   body: string | null;
 }
