@@ -41,6 +41,8 @@ const TENANT = [
   'AuditBooksAndCritics',
   'CreateVersionGuard',
   'KeepVersionsOfReviews',
+  'CreateErasure',
+  'PersonalColumns',
 ];
 const [newest, before] = TENANT.toReversed();
 const allRun = (names: string[]) => names.map((name) => ` {2}\\[X\\] ${name}\\d+\n`).join('');
@@ -93,7 +95,11 @@ describe('migration:check and migration:generate', () => {
   it('name and write what a missing migration would do', async () => {
     await cp('dist', join(folder, 'dist'), { recursive: true });
     await symlink(resolve('node_modules'), join(folder, 'node_modules'));
-    for (const missing of ['1763800300000-create-review', '1764000300000-keep-versions-of-reviews'])
+    for (const missing of [
+      '1763800300000-create-review',
+      '1764000300000-keep-versions-of-reviews',
+      '1764000500000-personal-columns',
+    ])
       await rm(join(folder, `dist/libs/domain/src/migrations/${missing}.js`));
     const migrations = join(folder, 'libs/domain/src/migrations');
     await mkdir(migrations, { recursive: true });

@@ -1,5 +1,6 @@
 import { admins } from './admins';
 import { check } from './check';
+import { erase } from './erase';
 import { generate } from './generate';
 import { jobs } from './jobs';
 import { migrate } from './migrate';
@@ -24,6 +25,7 @@ export const Commands: Record<string, Command | undefined> = {
   admins,
   jobs,
   tenants,
+  erase,
   openapi,
 };
 
