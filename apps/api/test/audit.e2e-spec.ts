@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { auditTable, stopAudit, SweepAudit } from '@app/audit';
@@ -375,4 +376,55 @@ describe('GET /audit', () => {
     for (const query of [{ sort: 'at' }, { 'filter[diff][eq]': 'x' }, { 'filter[rowId][eq]': 'x' }, { cursor: 'x' }])
       await api.http.get('/api/v1/audit').query(query).expect(400);
   });
+});
+
+describe('a log that is made partitions, as the guide says', () => {
+  let large: TestApi;
+  beforeAll(async () => {
+    large = await startApi();
+    const guide = await readFile('docs/history.md', 'utf8');
+    const [, migration] = /```sql\n(DO \$\$ DECLARE next[^`]*)```/.exec(guide)!;
+    await large.http
+      .post(critics.path)
+      .send(aCritic({ name: 'before' }))
+      .expect(201);
+    await withAdmin(large.adminUrl, async (client) => {
+      await client.query(`SET search_path TO ${large.prefix}t_demo; SET ROLE ${large.prefix}owner`);
+      await client.query(migration.replace('100e6', '-2')); // so that even this one is too large
+    });
+  });
+  afterAll(() => large.close());
+
+  const sql = (text: string) => large.inTenant(() => currentUnit().manager.query(text));
+
+  it('goes on, and is read as one', async () => {
+    const { body } = await large.http
+      .post(critics.path)
+      .send(aCritic({ name: 'after' }))
+      .expect(201);
+    const names: unknown[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await large.http.get('/api/v1/audit').query({ limit: 1, cursor }).expect(200);
+      names.push(...page.body.items.map(({ diff }: Values) => diff.name));
+      cursor = page.body.nextCursor;
+      if (!cursor) break;
+    }
+    expect(names).toEqual(['after', 'before']);
+    await large.http.post(`${critics.path}/${body.id}/erase`).send({ reason: 'x' }).expect(200);
+    const found = await large.http.get('/api/v1/audit').query({ 'filter[rowId][eq]': body.id }).expect(200);
+    expect(found.body.items.at(-1).diff.name).toBe('[erased]');
+    expect(await sql('SELECT forget_audit(now(), 100) AS gone')).toEqual([{ gone: 0 }]);
+  });
+
+  it.each(['audit_log', 'audit_log_first', 'audit_log_2027', 'audit_log_later'])(
+    'lets nobody write %s',
+    async (table) => {
+      for (const statement of [
+        `DELETE FROM ${table}`,
+        `UPDATE ${table} SET actor = 'x'`,
+        `INSERT INTO ${table} SELECT * FROM ${table}`,
+      ])
+        await expect(sql(statement)).rejects.toMatchObject({ driverError: { code: '42501' } });
+    },
+  );
 });

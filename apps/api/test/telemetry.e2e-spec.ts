@@ -55,7 +55,7 @@ describe('OTEL_EXPORTER_OTLP_ENDPOINT', () => {
       collector.span(
         (span) => mine(span) && span.app === app && String(span.attributes['db.query.text']).includes(text),
       );
-    const insert = await statement('starter-api', 'INSERT INTO "review"');
+    const insert = await statement('starter-api', 'INSERT INTO "review_versions"');
     const left = await statement('starter-api', `INSERT INTO ${api.prefix}jobs.job_common`);
     const update = await statement('starter-worker', 'UPDATE book SET average_rating');
     expect([insert, left, update].map(({ parentSpanId }) => parentSpanId)).not.toContain(undefined);

@@ -107,6 +107,7 @@ describe('migration:check and migration:generate', () => {
 
     const checked = await run(main, ['migration:check'], folder);
     expect(checked).toMatchObject({ code: 1, said: expect.stringContaining('CREATE TABLE "review"') });
+    expect(checked.said).toContain(`COMMENT ON COLUMN "critic"."bio" IS 'personal'`);
 
     expect(await run(main, ['migration:generate', 'No Such Name'], folder)).toMatchObject({
       code: 1,
