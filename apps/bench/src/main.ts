@@ -6,11 +6,11 @@ import { tell, tellNothingMore } from './progress';
 import { proveAnswers } from './prove-answers';
 import { report } from './report';
 import { Stage } from './stage';
-import { startSizes, startTargets, startTenants } from './targets';
+import { startKinds, startSizes, startTargets, startTenants } from './targets';
 
 /** The process that measures the product beside its yardsticks: `npm run bench`. */
 async function main(): Promise<void> {
-  const { plan, workloads, growth, tenants, jobs, json } = readOptions(process.argv.slice(2));
+  const { plan, workloads, growth, kinds, tenants, jobs, json } = readOptions(process.argv.slice(2));
   const stage = await Stage.set(tell);
   clearWhenStopped(stage);
   try {
@@ -22,12 +22,15 @@ async function main(): Promise<void> {
     const sizes = growth.length ? await startSizes(stage, plan.sizes) : [];
     const grown = await measure(growth, sizes, plan.rounds, tell);
 
+    const rememberers = kinds.length ? await startKinds(stage, plan.books) : [];
+    const remembered = await measure(kinds, rememberers, plan.rounds, tell);
+
     const installations = tenants.length ? await startTenants(stage, plan) : [];
     const crowded = await measure(tenants, installations, plan.rounds, tell);
 
     const worked = jobs.length ? await measureJobs(jobs, stage, plan, tell) : [];
 
-    const { text, data } = report(stage.postgresVersion, plan, { compared, grown, crowded, worked });
+    const { text, data } = report(stage.postgresVersion, plan, { compared, grown, remembered, crowded, worked });
     tellNothingMore();
     process.stdout.write(text);
     if (json) writeFileSync(json, `${JSON.stringify(data, undefined, 2)}\n`);

@@ -1,6 +1,6 @@
 import { readOptions } from './options';
 
-const PARTS = ['growth', 'tenants', 'jobs'] as const;
+const PARTS = ['growth', 'kinds', 'tenants', 'jobs'] as const;
 const names = (...args: string[]): string[] => readOptions(args).workloads.map(({ name }) => name);
 
 describe('The options of the bench', () => {

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { Trial, trials } from './jobs';
 import { FULL, Plan, QUICK } from './plan';
-import { growthWorkloads, tenantWorkloads, Workload, workloads } from './workloads';
+import { growthWorkloads, kindWorkloads, tenantWorkloads, Workload, workloads } from './workloads';
 
-const [GROWTH, TENANTS, JOBS] = ['growth', 'tenants', 'jobs'];
+const [GROWTH, KINDS, TENANTS, JOBS] = ['growth', 'kinds', 'tenants', 'jobs'];
 
 /** What a run is asked for. */
 export interface Options {
@@ -11,6 +11,8 @@ export interface Options {
   workloads: Workload[];
   /** Those that compare ours with itself on tables of different sizes. */
   growth: Workload[];
+  /** Those that compare standard books with audited and append-only ones. */
+  kinds: Workload[];
   /** Those that compare one tenant alone with many. */
   tenants: Workload[];
   /** Those of jobs. */
@@ -27,7 +29,7 @@ export function readOptions(args: string[]): Options {
   }).values;
   const plan = quick ? QUICK : FULL;
   const all = workloads(plan);
-  const names = [...all.map(({ name }) => name), GROWTH, TENANTS, JOBS];
+  const names = [...all.map(({ name }) => name), GROWTH, KINDS, TENANTS, JOBS];
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown) throw new Error(`There is no workload "${unknown}": choose from ${names.join(', ')}.`);
 
@@ -36,6 +38,7 @@ export function readOptions(args: string[]): Options {
     plan,
     workloads: all.filter(({ name }) => !only || only.includes(name)),
     growth: wants(GROWTH) ? growthWorkloads(plan) : [],
+    kinds: wants(KINDS) ? kindWorkloads(plan) : [],
     tenants: wants(TENANTS) ? tenantWorkloads(plan) : [],
     jobs: wants(JOBS) ? trials(plan) : [],
     json,

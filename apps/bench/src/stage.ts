@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { EmbeddedPostgres, removeInstallation } from '@app/database';
 import { BookTable } from './book-table';
+import type { Kind } from './kinds';
 import { Program, Target } from './targets/target';
 
 const DATABASE = 'bench';
@@ -52,8 +53,8 @@ export class Stage {
     return url.href;
   }
 
-  table(schema: string): BookTable {
-    return new BookTable(this.url(), `${schema}.book`);
+  table(schema: string, kind?: Kind): BookTable {
+    return new BookTable(this.url(), schema, kind);
   }
 
   /** Starts a program that `clear` will stop. */

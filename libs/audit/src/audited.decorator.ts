@@ -8,7 +8,8 @@ export interface Audited<E> {
   silent?: (keyof E & string)[];
 }
 
-const AUDITED = Symbol('audited');
+/** Where an entity keeps what `@Audited()` says of it. */
+export const AUDITED = Symbol('audited');
 
 /**
  * Says that every change of a model is written into the log. A migration has Postgres do it, by `auditTable`; where none

@@ -28,7 +28,7 @@ export class Workplace {
 
   /** Makes one with so many tenants, each with so many books, and nobody who works. */
   static async open(stage: Stage, tenants: number, books: number): Promise<Workplace> {
-    const api = await startOurs(stage, 'jobs', books, tenants);
+    const api = await startOurs(stage, 'jobs', books, { tenants, kind: 'audited' });
     await api.stop(); // it has made the queues
     const { DATABASE_URL, SCHEMA_PREFIX } = api.program.env;
     const settings = Settings.from({ NODE_ENV: 'test', DATABASE_URL, SCHEMA_PREFIX });

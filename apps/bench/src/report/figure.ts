@@ -14,6 +14,8 @@ export interface Figure {
   target?: Goal;
   /** The gate among many tenants: how many times as long it may take as in one that is alone. */
   atMostTimes?: number;
+  /** The gates for books that remember: how many times as long it may take as with standard ones. */
+  atMostOfKind?: { audited: number; 'append-only': number };
 }
 
 /** What a target's rounds gave, or the status by which it said that it cannot do this. */

@@ -2,15 +2,16 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Plan } from '../plan';
 import { Measured } from './figure';
 import { shortly } from './format';
-import { comparisonTable, growthTable, jobsTable, tenantsTable } from './table';
+import { comparisonTable, growthTable, jobsTable, kindsTable, tenantsTable } from './table';
 import { isMet, middleOf, ratio } from './verdict';
 
 /** The figures of a run as people read them, in Markdown, and as machines do. */
 export function report(
   postgres: string,
   plan: Plan,
-  { compared, grown, crowded, worked }: Record<'compared' | 'grown' | 'crowded' | 'worked', Measured[]>,
+  measured: Record<'compared' | 'grown' | 'remembered' | 'crowded' | 'worked', Measured[]>,
 ): { text: string; data: object } {
+  const { compared, grown, remembered, crowded, worked } = measured;
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -25,6 +26,7 @@ export function report(
       `Node ${node}, Postgres ${postgres}. apps/bench/README.md says how to read it.`,
     ...(compared.length ? [comparisonTable(compared)] : []),
     ...(grown.length ? [growthTable(grown, plan.sizes)] : []),
+    ...(remembered.length ? [kindsTable(remembered)] : []),
     ...(crowded.length ? [tenantsTable(crowded, plan.tenants)] : []),
     ...(worked.length ? [jobsTable(worked)] : []),
   ];
@@ -36,6 +38,7 @@ export function report(
       plan,
       compared: compared.map((measured) => withVerdict(measured, compared)),
       grown,
+      remembered,
       crowded,
       worked,
     },

@@ -39,6 +39,35 @@ export function growthTable(all: Measured[], sizes: number[]): string {
   );
 }
 
+/** The same work of ours with books of each kind, in Markdown: how many times as long it takes where they remember. */
+export function kindsTable(all: Measured[]): string {
+  return markdown(
+    [
+      'ours, by kind of books',
+      'standard',
+      'audited',
+      'append-only',
+      'audited: times as long',
+      'at most',
+      'append-only: times as long',
+      'at most',
+    ],
+    all.map(({ figure, samples }) => {
+      const compared = (['audited', 'append-only'] as const).flatMap((kind) => {
+        const [times, most] = [ratio(samples.standard, samples[kind]), figure.atMostOfKind![kind]];
+        return [twoDecimals(times), `${mark(times <= most)} ${most}`];
+      });
+      return [
+        `${figure.title}, ${figure.unit}`,
+        cell(samples.standard),
+        cell(samples.audited),
+        cell(samples['append-only']),
+        ...compared,
+      ];
+    }),
+  );
+}
+
 /** The same work of ours in an installation of one tenant and in one of many, in Markdown. */
 export function tenantsTable(all: Measured[], tenants: number): string {
   return markdown(

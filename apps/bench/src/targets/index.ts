@@ -17,7 +17,15 @@ export async function startTargets(stage: Stage, holds: number): Promise<Target[
 
 /** Starts ours with one tenant, and with many, each with as many books. */
 export async function startTenants(stage: Stage, { tenants, booksOfTenant }: Plan): Promise<Target[]> {
-  return [await startOurs(stage, 'alone', booksOfTenant), await startOurs(stage, 'among', booksOfTenant, tenants)];
+  return [await startOurs(stage, 'alone', booksOfTenant), await startOurs(stage, 'among', booksOfTenant, { tenants })];
+}
+
+/** Starts ours once for each kind of books, each on as many. */
+export async function startKinds(stage: Stage, holds: number): Promise<Target[]> {
+  const targets = [];
+  for (const kind of ['standard', 'audited', 'append-only'] as const)
+    targets.push(await startOurs(stage, kind, holds, { kind }));
+  return targets;
 }
 
 /** Starts ours once for each size of its table. */

@@ -61,5 +61,19 @@ export const createOne = ({ createsOfOne, warmUp }: Plan): Workload => ({
   },
 });
 
+/** Books the table holds, changed one by one, each to a new name. */
+export const updateOne = ({ updatedSingly, warmUp }: Plan): Workload => ({
+  name: 'update-one',
+  figures: [{ title: 'update one', unit: 'requests/s' }],
+  measure: async (target, round) => {
+    const [method, headers] = ['PATCH', { 'content-type': 'application/json' }];
+    const changes = upTo(round ? updatedSingly : warmUp, (n) => {
+      const body = JSON.stringify({ name: `Changed ${round}.${n}` });
+      return { method, path: `${pathOf(target)}/${idOf(n)}`, headers, body };
+    });
+    return [await target.hammer(changes)];
+  },
+});
+
 /** Where a target has its books. */
 export const pathOf = (target: Target): string => new URL(target.url()).pathname;
