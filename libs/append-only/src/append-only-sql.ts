@@ -35,8 +35,13 @@ export class AppendOnlySql extends EntitySql {
   }
 
   override deleteWhere(which: string, now: () => string): string {
-    return `${this.insertion} SELECT ${this.valuesOf('t')}, t.created_at, ${now()}, t.version + 1, true
-              FROM ${this.table} AS t WHERE ${which}`;
+    return this.deletion(`${this.table} AS t WHERE ${which}`, now);
+  }
+
+  /** What it deletes is what it has locked: the table itself still shows what was before it waited. */
+  override lockAndDelete(where: string, now: () => string): string {
+    return `WITH doomed AS (SELECT t.* FROM ${this.table} AS t ${where} ORDER BY ${this.lockOrder} FOR UPDATE)
+            ${this.deletion('doomed AS t', now)}`;
   }
 
   /** Makes version `$2` of the record `$1` its next one, after `$3`, at `$4`. */
@@ -47,6 +52,10 @@ export class AppendOnlySql extends EntitySql {
 
   private get insertion(): string {
     return `INSERT INTO ${this.versions} AS t (${this.written.names.join(', ')}, created_at, updated_at, version, deleted)`;
+  }
+
+  private deletion(from: string, now: () => string): string {
+    return `${this.insertion} SELECT ${this.valuesOf('t')}, t.created_at, ${now()}, t.version + 1, true FROM ${from}`;
   }
 
   private valuesOf(alias: string): string {

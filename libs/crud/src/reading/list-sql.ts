@@ -71,19 +71,8 @@ export class ListSql {
   delete(selection: Selection, now: Date): Statement {
     const parameters = new Values();
     const where = whereAll(this.conditions(selection, parameters));
-    const doomed = `WITH doomed AS (SELECT t.id FROM ${this.sql.table} AS t ${where} ORDER BY ${this.sql.lockOrder} FOR UPDATE)`;
-    const { deleteDateColumn } = this.metadata;
-    const instant = () => `${parameters.add(now)}::timestamptz`;
-    if (!deleteDateColumn) {
-      const text = `${doomed} ${this.sql.deleteWhere('t.id IN (SELECT id FROM doomed)', instant)}`;
-      return { text, parameters: parameters.all };
-    }
-    const at = instant();
-    const hide = `${quote(deleteDateColumn.databaseName)} = ${at}, updated_at = ${at}, version = t.version + 1`;
-    return {
-      text: `${doomed} UPDATE ${this.sql.table} AS t SET ${hide} FROM doomed WHERE t.id = doomed.id`,
-      parameters: parameters.all,
-    };
+    const text = this.sql.lockAndDelete(where, () => `${parameters.add(now)}::timestamptz`);
+    return { text, parameters: parameters.all };
   }
 
   /** How many records there are: one row with `total`. */

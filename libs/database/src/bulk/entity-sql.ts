@@ -70,6 +70,15 @@ export class EntitySql {
     return `DELETE FROM ${this.table} AS t WHERE ${which}`;
   }
 
+  /** Locks the rows of the table alias `t` that meet `where`, in the order in which all do, and deletes them, or marks them so. */
+  lockAndDelete(where: string, now: () => string): string {
+    const doomed = `WITH doomed AS (SELECT t.id FROM ${this.table} AS t ${where} ORDER BY ${this.lockOrder} FOR UPDATE)`;
+    if (!this.deletedAt) return `${doomed} DELETE FROM ${this.table} AS t USING doomed WHERE t.id = doomed.id`;
+    const at = now();
+    return `${doomed} UPDATE ${this.table} AS t SET ${this.deletedAt} = ${at}, updated_at = ${at}, version = t.version + 1
+                        FROM doomed WHERE t.id = doomed.id`;
+  }
+
   /** `columns` under their properties' names, for SELECT and RETURNING on the table alias `t`. */
   read(columns: ColumnMetadata[]): string {
     return columns.map((column) => `t.${nameOf(column)} AS ${quote(column.propertyName)}`).join(', ');
