@@ -175,6 +175,24 @@ describe('one entry for each row that changes, in the name of whoever asked', ()
   });
 });
 
+it('an entry of what a job does tells on whose behalf, and by which request it was left', async () => {
+  const working = await startApi({ WORKER_IN_API: 'true' });
+  try {
+    const { headers } = await working.http
+      .post(`${books.path}/import?async=true`)
+      .set('content-type', 'application/x-ndjson')
+      .send([aBook(), aBook()].map((item) => JSON.stringify(item)).join('\n'))
+      .expect(202);
+    while (!(await working.http.get(headers.location).expect(200)).body.finishedAt);
+    const { items } = (await working.http.get('/api/v1/audit').expect(200)).body;
+    const { id } = (await working.http.get('/api/v1/auth/me').expect(200)).body;
+    const entry = { operation: 'insert', actor: `login:${id}`, requestId: headers['x-request-id'] };
+    expect(items).toEqual([expect.objectContaining(entry), expect.objectContaining(entry)]);
+  } finally {
+    await working.close();
+  }
+});
+
 describe('no entry', () => {
   it('tells of an update that changes nothing, or only what the system keeps', async () => {
     const { id } = await create(aBook({ name: 'A' }));

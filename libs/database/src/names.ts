@@ -4,7 +4,7 @@ import { Settings } from '@app/config';
 export class Names {
   /** Owns schemas and tables; nobody logs in as it. */
   readonly owner: string;
-  /** Will own the function that erases personal data; nobody logs in as it. */
+  /** Owns the function that erases personal data; nobody logs in as it. */
   readonly eraser: string;
   /** The schema of what belongs to no single tenant. */
   readonly platform: string;
