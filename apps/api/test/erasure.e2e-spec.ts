@@ -265,6 +265,15 @@ describe('whoever serves requests', () => {
     await expect(sql(statement)).rejects.toMatchObject({ driverError: { code: '42501' } });
   });
 
+  it('may not have a table of its own erased, whose triggers would be run by who erases', async () => {
+    const trick = sql(`
+      CREATE TEMP TABLE bait (id uuid, text text, version int, updated_at timestamptz);
+      COMMENT ON COLUMN bait.text IS 'personal';
+      GRANT ALL ON bait TO PUBLIC;
+      SELECT * FROM erase_record('bait', gen_random_uuid(), 'x')`);
+    await expect(trick).rejects.toThrow('bait has no personal columns.');
+  });
+
   it('may not erase what nobody said to be personal', async () => {
     await expect(sql(`SELECT * FROM erase_record('book', gen_random_uuid(), 'x')`)).rejects.toThrow(
       'book has no personal columns.',

@@ -8,16 +8,15 @@ let api: TestApi;
 beforeAll(async () => (api = await startApi()));
 afterAll(() => api.close());
 
-const erase = (...args: string[]) =>
-  runProgram({ url: api.adminUrl, prefix: api.prefix } as ScratchDatabase, CLI, ['erase', ...args]);
+const cli = (...args: string[]) => runProgram({ url: api.adminUrl, prefix: api.prefix } as ScratchDatabase, CLI, args);
+const erase = (...args: string[]) => cli('erase', ...args);
 
 describe('npm run cli -- erase', () => {
   it('erases what a record tells of a person, and says who did it', async () => {
     const { body: critic } = await api.http.post('/api/v1/critics').send(aCritic()).expect(201);
     expect(await erase('critic', critic.id, '--tenant', 'demo', '--reason', 'Request 4711')).toMatchObject({
       code: 0,
-      stdout:
-        'Erased username, name, bio from 1 records, 0 versions and 2 entries of the audit, and 0 stored answers.\n',
+      stdout: 'Erased username, name, bio. Records: 1. Versions: 0. Entries of the audit: 2. Stored answers: 0.\n',
     });
     const { body } = await api.http.get(`/api/v1/critics/${critic.id}`).expect(200);
     expect(body).toMatchObject({ username: `[erased] ${critic.id}`, name: null, bio: null });
@@ -34,11 +33,14 @@ describe('npm run cli -- erase', () => {
     [['critic', UNKNOWN_ID, '--tenant', 'nobody', '--reason', 'R'], 'There is no tenant called nobody'],
     [['poet', UNKNOWN_ID, '--tenant', 'demo', '--reason', 'R'], 'There is no model called poet.'],
     [['book', UNKNOWN_ID, '--tenant', 'demo', '--reason', 'R'], 'book has no personal columns.'],
-    [
-      ['critic', UNKNOWN_ID, '--tenant', 'demo', '--reason', 'R'],
-      `There is no critic ${UNKNOWN_ID} in the tenant demo`,
-    ],
+    [['critic', UNKNOWN_ID, '--reason', 'R'], `There is no critic ${UNKNOWN_ID} in the tenant demo`], // the only one
   ])('refuses %j', async (args, sentence) => {
     expect(await erase(...args)).toMatchObject({ code: 1, said: expect.stringContaining(sentence) });
+  });
+
+  it('must be told where, if there are several tenants', async () => {
+    expect(await cli('tenants', 'create', 'another')).toMatchObject({ code: 0 });
+    const refused = { code: 1, said: expect.stringContaining('Say which tenant') };
+    expect(await erase('critic', UNKNOWN_ID, '--reason', 'R')).toMatchObject(refused);
   });
 });

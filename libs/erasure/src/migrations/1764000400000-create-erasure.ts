@@ -38,9 +38,11 @@ export class CreateErasure1764000400000 implements MigrationInterface {
       CREATE FUNCTION erase_record(erased_table text, erased_id uuid, why text) RETURNS SETOF erasure
       LANGUAGE plpgsql SECURITY DEFINER AS $$
       DECLARE
-        versions_table CONSTANT text := erased_table || '_versions';
+        -- Of the tenant's schema: a table of the caller's own, in pg_temp, could have triggers that would run as this role.
+        records_table CONSTANT regclass := to_regclass(format('%I.%I', current_schema(), erased_table));
+        versions_table CONSTANT regclass := to_regclass(format('%I.%I', current_schema(), erased_table || '_versions'));
         is_append_only CONSTANT boolean := EXISTS (
-          SELECT FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(versions_table)) AND tgname = 'append_only_project');
+          SELECT FROM pg_trigger WHERE tgrelid = versions_table AND tgname = 'append_only_project');
         names text[];
         blanks text;
         is_there boolean;
@@ -54,27 +56,27 @@ export class CreateErasure1764000400000 implements MigrationInterface {
                  WHEN EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND indisunique AND attnum = ANY(indkey)) THEN $sql$'[erased] ' || id$sql$
                  ELSE $sql$'[erased]'$sql$ END), ', ')
           INTO names, blanks FROM pg_attribute
-         WHERE attrelid = to_regclass(quote_ident(erased_table)) AND col_description(attrelid, attnum) = 'personal';
+         WHERE attrelid = records_table AND col_description(attrelid, attnum) = 'personal';
         IF names IS NULL THEN
           RAISE undefined_column USING MESSAGE = format('%s has no personal columns.', erased_table);
         END IF;
         PERFORM set_config('app.erases', 'on', true);
 
         -- Whoever writes the record waits, or was faster. Of one that is deleted there is only the table to lock.
-        EXECUTE format('SELECT true FROM %I WHERE id = $1 FOR UPDATE', erased_table) INTO is_there USING erased_id;
+        EXECUTE format('SELECT true FROM %s WHERE id = $1 FOR UPDATE', records_table) INTO is_there USING erased_id;
         IF is_there IS NULL AND is_append_only THEN
-          EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', versions_table);
+          EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', versions_table);
         END IF;
-        IF to_regclass(quote_ident(versions_table)) IS NOT NULL THEN
-          EXECUTE format('UPDATE %I SET %s WHERE id = $1', versions_table, blanks) USING erased_id;
+        IF versions_table IS NOT NULL THEN
+          EXECUTE format('UPDATE %s SET %s WHERE id = $1', versions_table, blanks) USING erased_id;
           GET DIAGNOSTICS versions = ROW_COUNT;
         END IF;
         IF is_append_only THEN
           EXECUTE format(
-            'INSERT INTO %1$I SELECT (jsonb_populate_record(v, jsonb_build_object(''version'', version + 1, ''updated_at'', now()))).*
-               FROM %1$I AS v WHERE id = $1 AND NOT deleted AND version = (SELECT max(version) FROM %1$I WHERE id = $1)', versions_table) USING erased_id;
+            'INSERT INTO %1$s SELECT (jsonb_populate_record(v, jsonb_build_object(''version'', version + 1, ''updated_at'', now()))).*
+               FROM %1$s AS v WHERE id = $1 AND NOT deleted AND version = (SELECT max(version) FROM %1$s WHERE id = $1)', versions_table) USING erased_id;
         ELSE
-          EXECUTE format('UPDATE %I SET %s, version = version + 1, updated_at = now() WHERE id = $1', erased_table, blanks) USING erased_id;
+          EXECUTE format('UPDATE %s SET %s, version = version + 1, updated_at = now() WHERE id = $1', records_table, blanks) USING erased_id;
         END IF;
         GET DIAGNOSTICS records = ROW_COUNT;
 
