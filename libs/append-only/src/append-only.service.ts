@@ -92,6 +92,7 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
       [id, version],
     );
     const last = this.orNotFound(found.at(-1));
+    if (!current && !last['#deleted']) return this.revert(id, version, conditions); // brought back between the two statements
     const wanted = found.find((row) => row.version === version);
     const causes = current ? mismatch(current, conditions) : conditions.ifMatch ? [gone()] : [];
     if (!wanted) causes.push(refusal('unknown_version', `There is no version ${version}.`));
