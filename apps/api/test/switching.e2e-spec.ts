@@ -82,6 +82,8 @@ it('a model with data becomes append-only, becomes standard again, and goes on w
     await kept.updateOne(second.id, { name: 'B3' });
     await kept.deleteOne(third.id);
   });
+  const older = `INSERT INTO book_versions (id, identifier, name, author, version) SELECT id, identifier, 'before', author, 1 FROM book WHERE id = '${second.id}'`;
+  await expect(sql(older)).rejects.toMatchObject({ driverError: { code: '40001' } });
   const refused = api.inTenant(() => standard.updateOne(first.id, { name: 'past its versions' }));
   await expect(refused).rejects.toMatchObject({ driverError: { code: '42501' } });
   const [atSecond, asKept] = [await now(), await all()];

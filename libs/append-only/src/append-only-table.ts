@@ -33,7 +33,7 @@ export async function appendOnlyTable(runner: QueryRunner, table: string): Promi
   await makeVersions(runner, table, columns);
   await fillVersions(runner, table, columns);
   const { schema, owner, eraser } = await surroundingsOf(runner);
-  await makeStamp(runner, table, schema);
+  await makeStamp(runner, table);
   await makeProjection(runner, table, schema, columns);
   for (const guarded of [table, versionsOf(table)]) {
     const refuse = `EXECUTE FUNCTION refuse_rewriting(${[owner, eraser].map(escapeLiteral).join(', ')})`;
@@ -133,25 +133,13 @@ async function fillVersions(runner: QueryRunner, table: string, columns: Column[
 const ACTOR = `coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user)`;
 const REQUEST = `nullif(current_setting('app.request_id', true), '')`;
 
-/**
- * Says of a version when, by whom and on which request it came, whatever it says itself, and refuses one that is not the
- * next. Recorded time, not the time of the commit; no version is from before the one before it.
- */
-async function makeStamp(runner: QueryRunner, table: string, schema: string): Promise<void> {
+/** Says of a version when, by whom and on which request it came, whatever it says itself. Recorded time, not that of the commit. */
+async function makeStamp(runner: QueryRunner, table: string): Promise<void> {
   const [stamp, versions] = [`${table}_stamp`, versionsOf(table)].map(quote);
   await runner.query(`
     CREATE OR REPLACE FUNCTION ${stamp}() RETURNS trigger LANGUAGE plpgsql AS $$
-    DECLARE
-      before timestamptz;
     BEGIN
-      IF NEW.version > 1 THEN
-        SELECT valid_from INTO before FROM ${quote(schema)}.${versions} WHERE id = NEW.id AND version = NEW.version - 1;
-        IF NOT FOUND THEN
-          RAISE serialization_failure USING
-            MESSAGE = format('Version %s of %s %s does not follow on its last one.', NEW.version, ${escapeLiteral(table)}, NEW.id);
-        END IF;
-      END IF;
-      NEW.valid_from := greatest(date_trunc('milliseconds', clock_timestamp()), before + interval '1 ms');
+      NEW.valid_from := date_trunc('milliseconds', clock_timestamp());
       NEW.actor := ${ACTOR};
       NEW.request_id := ${REQUEST};
       RETURN NEW;
@@ -161,18 +149,41 @@ async function makeStamp(runner: QueryRunner, table: string, schema: string): Pr
   );
 }
 
-/** Makes of new versions what the records are now. Two versions of one record at once are refused: neither would be the last. */
+/**
+ * Makes of new versions what the records are now. Refuses one that is not the next, and two of one record at once, neither of
+ * which would be the last. Where the clock says that a version is no later than the one before it, it is made a millisecond later.
+ */
 async function makeProjection(runner: QueryRunner, table: string, schema: string, columns: Column[]): Promise<void> {
   const [project, versions, records] = [`${table}_project`, versionsOf(table), table].map(quote);
   const names = columns.map(({ name }) => quote(name));
   const changing = names.filter((name) => name !== '"id"').map((name) => `${name} = excluded.${name}`);
-  // Without pg_temp at the end of the path, a table of that name in there would come first.
+  const before = `${versions} AS p ON p.id = n.id AND p.version = n.version - 1`;
+  // Without pg_temp at the end of the path, a table of that name in there would come first. The plans are kept: those of
+  // many rows, which would read the whole table, must not be made for few.
   await runner.query(`
     CREATE OR REPLACE FUNCTION ${project}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-      SET search_path = ${quote(schema)}, pg_temp AS $$
+      SET search_path = ${quote(schema)}, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+    DECLARE
+      is_not_next boolean;
+      is_not_later boolean;
+      some_are_deleted boolean;
     BEGIN
+      SELECT bool_or(CASE n.version WHEN 1 THEN EXISTS (SELECT FROM ${versions} AS o WHERE o.id = n.id AND o.version > 1)
+                                    ELSE p.id IS NULL END),
+             bool_or(n.valid_from <= p.valid_from), bool_or(n.deleted)
+        INTO is_not_next, is_not_later, some_are_deleted FROM new_rows AS n LEFT JOIN ${before};
+      IF is_not_next THEN
+        RAISE serialization_failure USING MESSAGE = 'A version does not follow on the last one of its record.';
+      END IF;
+      IF is_not_later THEN
+        PERFORM set_config('app.projects', ${escapeLiteral(versionsOf(table))}, true);
+        UPDATE ${versions} AS v SET valid_from = p.valid_from + interval '1 ms' FROM new_rows AS n JOIN ${before}
+         WHERE v.id = n.id AND v.version = n.version AND v.valid_from <= p.valid_from;
+      END IF;
       PERFORM set_config('app.projects', ${escapeLiteral(table)}, true);
-      DELETE FROM ${records} AS t USING new_rows AS n WHERE n.deleted AND t.id = n.id;
+      IF some_are_deleted THEN
+        DELETE FROM ${records} AS t USING new_rows AS n WHERE n.deleted AND t.id = n.id;
+      END IF;
       INSERT INTO ${records} (${names.join(', ')}) SELECT ${names.join(', ')} FROM new_rows WHERE NOT deleted
         ON CONFLICT (id) DO UPDATE SET ${changing.join(', ')};
       PERFORM set_config('app.projects', '', true);
