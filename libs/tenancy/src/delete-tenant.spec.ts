@@ -1,5 +1,4 @@
-import { Client } from 'pg';
-import { Names, removeInstallation, withAdmin } from '@app/database';
+import { Names, removeInstallation } from '@app/database';
 import { claim, freshPrefix } from '@app/testing';
 import { deleteTenant } from './delete-tenant';
 import { migrateAll } from './migrate-all';
@@ -12,6 +11,7 @@ import {
   entry,
   expectGone,
   FIRST,
+  inAnother,
   SECOND,
   silently,
   things,
@@ -27,12 +27,6 @@ const migrations = () => {
 };
 const WHOLE = ['migrations', 'other', 'the schema', 'thing'];
 
-/** A transaction of someone else's, undone when `work` ends. */
-const inAnother = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
-  withAdmin(database.adminUrl, async (client) => {
-    await client.query('BEGIN');
-    return work(client);
-  });
 const WAITS = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1`;
 
 describe.each(['on', 'off'])('deleteTenant, with TENANT_ROLES=%s', (TENANT_ROLES) => {

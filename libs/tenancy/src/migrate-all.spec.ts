@@ -7,6 +7,7 @@ import {
   database,
   entry,
   FIRST,
+  inAnother,
   of,
   SECOND,
   silently,
@@ -55,15 +56,18 @@ describe('migrateAll', () => {
   it('has an index that is built beside the writers wait for those before it, longer than for any lock', async () => {
     await provisionTenant(of(FIRST), 'patient');
     const schema = database.names.tenantSchema('patient');
-    await admin.query(`BEGIN; LOCK TABLE ${schema}.thing IN ROW EXCLUSIVE MODE`);
     const lines: string[] = [];
-    const migrating = migrateAll(database, (line) => lines.push(line));
-    const waiting = `SELECT FROM pg_stat_activity a JOIN pg_locks l USING (pid) JOIN pg_namespace n ON n.nspname = '${schema}'
-       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'thing_id'
-      WHERE a.query LIKE '%INDEX CONCURRENTLY%' AND NOT l.granted AND clock_timestamp() - a.query_start > interval '3.5 s'`;
-    await until(waiting);
-    await admin.query('COMMIT');
-    await migrating;
+    await inAnother(async (writer) => {
+      await writer.query(`LOCK TABLE ${schema}.thing IN ROW EXCLUSIVE MODE`);
+      const migrating = migrateAll(database, (line) => lines.push(line));
+      await until(
+        `SELECT FROM pg_stat_activity a JOIN pg_locks l USING (pid) JOIN pg_namespace n ON n.nspname = '${schema}'
+           JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'thing_id'
+          WHERE a.query LIKE '%INDEX CONCURRENTLY%' AND NOT l.granted AND clock_timestamp() - a.query_start > interval '3.5 s'`,
+      );
+      await writer.query('COMMIT');
+      await migrating;
+    });
     expect(lines).toEqual([`Migrated tenant patient: Change${SECOND}.`]);
     expect(await things('patient')).toContain('thing_id');
   });

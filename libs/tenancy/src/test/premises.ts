@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { Database, MigrationSets, removeInstallation } from '@app/database';
+import { Database, MigrationSets, removeInstallation, withAdmin } from '@app/database';
 import { claim, freshPrefix, openTestDatabase, testSettings } from '@app/testing';
 import { migrateAll } from '../migrate-all';
 import { provisionTenant } from '../provisioning';
@@ -86,7 +86,16 @@ export async function expectGone(name: string): Promise<void> {
   expect(await things(name)).toEqual([]);
 }
 
-/** Waits until `query` finds something. */
+/** A transaction of someone else's, undone when `work` ends. */
+export const inAnother = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+  withAdmin(database.adminUrl, async (client) => {
+    await client.query('BEGIN');
+    return work(client);
+  });
+
+/**
+ * Waits until `query` finds something. In no transaction: there pg_stat_activity goes on showing what it showed at first.
+ */
 export async function until(query: string, values: unknown[] = []): Promise<void> {
   while (!(await admin.query(query, values)).rows.length);
 }
