@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DataSource, DataSourceOptions, MigrationExecutor, QueryRunner } from 'typeorm';
 import { Announce, Database } from './database';
-import { postgresError } from './database-errors';
+import { isRetryable, postgresError } from './database-errors';
 import { InstalledDataSource } from './installed-data-source';
 import { SnakeNaming } from './snake-naming';
 import { silentTypeOrmLogger } from './typeorm-logger';
@@ -126,7 +126,7 @@ async function whileTablesAreBusy<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (attempt === LOCK_ATTEMPTS || postgresError(error)?.code !== '55P03') throw error;
+      if (attempt === LOCK_ATTEMPTS || !(postgresError(error)?.code === '55P03' || isRetryable(error))) throw error;
       await wait(500 + Math.random() * 500);
     }
   }

@@ -3,7 +3,19 @@ import { existsSync } from 'node:fs';
 import { FanOutReport } from './fan-out-report';
 import { migrateAll } from './migrate-all';
 import { makeTenants, standing } from './test/many-tenants';
-import { admin, database, entry, FIRST, folder, SECOND, silently, until, usePremises, write } from './test/premises';
+import {
+  admin,
+  database,
+  entry,
+  FIRST,
+  folder,
+  inAnother,
+  SECOND,
+  silently,
+  until,
+  usePremises,
+  write,
+} from './test/premises';
 
 const BUILT = 'dist/libs/tenancy/src/index.js';
 
@@ -110,6 +122,21 @@ describe('migrateAll, with 100 tenants of which one is broken', () => {
     await admin.query(`DROP TRIGGER refuse ON ${database.names.platform}.tenant`);
     await migrateAll(database, silently);
     for (const { migratedTo } of Object.values(await standing(NAMES))) expect(migratedTo).toBe(SECOND);
+  });
+});
+
+it('runs a migration again that lost a deadlock to a request', async () => {
+  await makeTenants(['tangled']);
+  const schema = database.names.tenantSchema('tangled');
+  await inAnother(async (request) => {
+    await request.query(`SET LOCAL deadlock_timeout = '1min'; LOCK TABLE ${schema}.thing`); // it is the other that is to notice
+    const lines: string[] = [];
+    const migrating = migrateAll(database, (line) => lines.push(line));
+    await until(`SELECT FROM pg_locks WHERE NOT granted AND relation = '${schema}.thing'::regclass`);
+    await request.query('SELECT pg_advisory_xact_lock(hashtext($1))', [schema]);
+    await request.query('COMMIT');
+    await migrating;
+    expect(lines).toEqual([`Migrated tenant tangled: Change${SECOND}.`]);
   });
 });
 
