@@ -53,15 +53,14 @@ function factsOf(error: unknown, entities: EntityMetadata[]): Facts {
     return { status: 503, code: 'unavailable', detail: 'The database cannot be reached at the moment: try again.' };
   if (postgresError(error)?.code === '57014')
     return { status: 503, code: 'timeout', detail: 'The database took too long: try again, or ask for less.' };
-  if (isRetryable(error))
-    return { status: 503, code: 'contention', detail: 'Others kept writing the same records: try again.' };
-
   const cause = causeOf(
     error,
     entities,
     /^\s*DELETE/i.test((error as { query?: string }).query ?? '') ? 'delete' : 'write',
   );
   if (cause) return factsOfHttp(Problem.of([cause]));
+  if (isRetryable(error))
+    return { status: 503, code: 'contention', detail: 'Others kept writing the same records: try again.' };
 
   const { statusCode, code } = error as { statusCode?: number; code?: string };
   if (statusCode && statusCode >= 400 && statusCode < 500) return factsOfFastify(statusCode, code);

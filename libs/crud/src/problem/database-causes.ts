@@ -30,6 +30,13 @@ export const required = (property: string, base = ''): Cause => ({
   detail: `${property} is required.`,
 });
 
+export const overtaken = (): Cause => ({
+  status: 409,
+  code: 'overtaken',
+  pointer: '',
+  detail: 'Another version of this record came in between: read it again.',
+});
+
 export const invalidValue = (property: string): Cause => ({
   status: 422,
   code: 'invalid',
@@ -38,14 +45,17 @@ export const invalidValue = (property: string): Cause => ({
 });
 
 /**
- * What a data error (22…, 23…) of Postgres means to the client, in the words of `entities`; undefined for other errors.
- * Names fields, never constraints, SQL or values.
+ * What a data error (22…, 23…) of Postgres means to the client, in the words of `entities`, or that a version was refused
+ * (40001 that names a table); undefined for other errors. Names fields, never constraints, SQL or values.
  */
 export function causeOf(error: unknown, entities: EntityMetadata[], verb: 'write' | 'delete'): Cause | undefined {
   const found = postgresError(error);
-  if (!found || !isDataError(error)) return undefined;
+  if (!found) return undefined;
+  if (found.code === '40001' && found.table) return overtaken();
+  if (!isDataError(error)) return undefined;
   switch (found.code) {
     case '23505':
+      if (!entityOf(found, entities)) return overtaken(); // in a table of versions
       return taken(propertiesOfUnique(found, entities) ?? ['key']);
     case '23001': // restrict_violation, which Postgres 18 says where others say 23503
     case '23503':
