@@ -375,6 +375,10 @@ describe('the database', () => {
   const version = (values: string) =>
     `INSERT INTO review_versions (id, title, critic_id, book_id, rating, version)
      SELECT id, title, critic_id, book_id, rating, ${values} FROM review LIMIT 1`;
+  const TWO = version('version + n').replace(
+    'FROM review LIMIT 1',
+    'FROM (SELECT * FROM review LIMIT 1) AS r, (VALUES (1), (2)) AS v (n)',
+  );
   beforeAll(async () => void (await create()));
 
   const REWRITES = [
@@ -393,6 +397,8 @@ describe('the database', () => {
     'ALTER TABLE review DISABLE TRIGGER ALL',
     'DROP TRIGGER append_only_guard ON review_versions',
     `SET session_replication_role = 'replica'`,
+    `CREATE TEMP TABLE forged (LIKE review_versions);
+     CREATE TRIGGER forge AFTER INSERT ON forged REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION review_project()`,
     `CREATE OR REPLACE FUNCTION refuse_rewriting() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
   ];
   const untouched = async (work: () => Promise<unknown>) => {
@@ -427,6 +433,14 @@ describe('the database', () => {
     ),
   );
 
+  it('refuses its owner to delete versions, whatever they say to be', () =>
+    untouched(() =>
+      asAdmin(async (client) => {
+        await client.query(`SET ROLE ${api.prefix}owner; SET app.projects = 'review_versions'; SET app.erases = 'on'`);
+        await expect(client.query('DELETE FROM review_versions')).rejects.toMatchObject({ code: '42501' });
+      }),
+    ));
+
   it('refuses who says to be the trigger, and is not its owner', () =>
     untouched(async () => {
       const pretend = api.inTenant(async () => {
@@ -440,12 +454,10 @@ describe('the database', () => {
     ['a version that is not the next', version('version + 2'), '40001'],
     ['a version that there is', version('version'), '23505'],
     ['the version 0', version('0'), '23514'],
+    ['two versions of one record at once', TWO, '21000'],
     [
-      'two versions of one record at once',
-      version('version + n').replace(
-        'FROM review LIMIT 1',
-        'FROM (SELECT * FROM review LIMIT 1) AS r, (VALUES (1), (2)) AS v (n)',
-      ),
+      'two versions of one record at once, the last of which deletes it',
+      TWO.replace('version)', 'version, deleted)').replace('version + n', 'version + n, n = 2'),
       '21000',
     ],
     [
@@ -550,6 +562,40 @@ describe('of those who write one record at once', () => {
       await rival.blocks(1);
       await rival.commit();
       expect((await sent).body).toMatchObject({ version: 4, title: 'A' });
+    });
+  });
+
+  it('keeps nobody waiting who only refers to it', async () => {
+    const { id } = await create();
+    await withRival(api, async (rival) => {
+      await rival.run('SELECT FROM review WHERE id = $1 FOR KEY SHARE', [id]);
+      expect(await change(id, { title: 'B' })).toMatchObject({ version: 2 });
+    });
+  });
+
+  describe('where versions and record do not fit, because somebody went past all guards,', () => {
+    const tamper = (text: string, id: string) =>
+      asAdmin((client) => client.query(`SET session_replication_role = replica; ${text.replace('$1', `'${id}'`)}`));
+
+    it('a version that is there, and one that does not follow, are 409', async () => {
+      const there = await create();
+      const NEXT_BUT_DELETED = NEXT.replace('created_at, version)', 'created_at, version, valid_from, actor)').replace(
+        'version + 1 FROM',
+        `version + 1, now(), 'x' FROM`,
+      );
+      await tamper(NEXT_BUT_DELETED, there.id);
+      expectProblem(await api.http.patch(`${path}/${there.id}`).send({ title: 'B' }), 409, 'overtaken');
+      const gap = await create();
+      await tamper('DELETE FROM review_versions WHERE id = $1', gap.id);
+      expectProblem(await api.http.patch(`${path}/${gap.id}`).send({ title: 'B' }), 409, 'overtaken');
+      expectProblem(await api.http.delete(`${path}/${gap.id}`), 409, 'overtaken');
+    });
+
+    it('a revert gives up', async () => {
+      const { id } = await create();
+      await change(id, { title: 'B' });
+      await tamper('DELETE FROM review WHERE id = $1', id);
+      expectProblem(await revert(id, 1), 409, 'overtaken');
     });
   });
 

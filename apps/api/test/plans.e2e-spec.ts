@@ -27,7 +27,7 @@ const FILL = `
   INSERT INTO review_versions (id, title, critic_id, book_id, rating, body, created_at, updated_at, version)
     SELECT ${ID}, 'Title', ${ID.replace('to_hex(n)', 'to_hex(n / 10)')}, ${ID.replace('to_hex(n)', 'to_hex(n % 10000)')},
            1 + n % 5, repeat('long ', 20), ${TIMES} FROM generate_series(0, ${ROWS - 1}) AS n;
-  ANALYZE book, critic, review`;
+  ANALYZE book, critic, review, review_versions`;
 
 interface Sent {
   text: string;
@@ -127,6 +127,31 @@ describe('an index serves', () => {
       const plan = await explain(sent);
       expect({ scanned: scannedBy(plan) }).toEqual({ scanned: [] });
       expect(pagesOf(plan)).toBeLessThan(fewFor(records));
+    }
+  });
+
+  it('one review as of a time, and its history', async () => {
+    const VERSIONS = 10_000;
+    const id = idOf(77_777);
+    await withAdmin(api.adminUrl, (client) =>
+      client.query(`SET search_path TO ${api.prefix}t_demo; SET session_replication_role = replica;
+        INSERT INTO review_versions (id, title, critic_id, book_id, rating, body, created_at, updated_at, version, valid_from, actor)
+          SELECT id, title, critic_id, book_id, rating, body, created_at, updated_at, n, valid_from + n * interval '1 ms', actor
+            FROM review_versions, generate_series(2, ${VERSIONS}) AS n WHERE id = '${id}';
+        ANALYZE review_versions`),
+    );
+    const one = `${reviews.path}/${id}`;
+    const { body } = await api.http.get(`${one}/history`).expect(200);
+    const requests = [
+      () => api.http.get(one).query({ asOf: body.items[40].validFrom }).expect(200),
+      () => api.http.get(`${one}/history`).query({ limit: 1 }).expect(200),
+    ];
+    for (const request of requests) {
+      const [sent, ...more] = await sentBy(request);
+      expect(more).toEqual([]);
+      const plan = await explain(sent);
+      expect({ scanned: scannedBy(plan) }).toEqual({ scanned: [] });
+      expect(pagesOf(plan)).toBeLessThan(fewFor(1));
     }
   });
 

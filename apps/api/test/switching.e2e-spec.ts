@@ -7,6 +7,7 @@ import { currentUnit, withAdmin } from '@app/database';
 import { aBook, Book, BooksService } from '@app/domain';
 import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { books, reviews, Values } from './models';
+import { withRival } from './rival';
 
 type KeptBook = Book & AppendOnlyEntity;
 
@@ -40,6 +41,11 @@ const migrate = (work: (runner: QueryRunner, client: Client) => Promise<void>): 
     const query = async (text: string) => (await client.query(text)).rows;
     await work({ query } as unknown as QueryRunner, client);
     await client.query('COMMIT');
+  });
+const asAdmin = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
+  withAdmin(api.adminUrl, async (client) => {
+    await client.query(`SET search_path TO ${api.prefix}t_demo`);
+    return work(client);
   });
 const sql = <R extends Values>(text: string): Promise<R[]> =>
   api.inTenant(() => currentUnit().manager.query<R[]>(text));
@@ -129,7 +135,7 @@ describe('a table that is append-only', () => {
   beforeEach(() =>
     migrate(async (runner) => {
       await runner.query(`
-        CREATE TABLE wish (id uuid PRIMARY KEY, text varchar(5) NOT NULL, book_id uuid REFERENCES book ON DELETE CASCADE,
+        CREATE TABLE wish (id uuid PRIMARY KEY, text varchar(5) NOT NULL, book_id uuid REFERENCES book,
           created_at timestamptz(3) NOT NULL DEFAULT now(), updated_at timestamptz(3) NOT NULL DEFAULT now(), version int NOT NULL)`);
       await appendOnlyTable(runner, 'wish');
     }),
@@ -160,11 +166,141 @@ describe('a table that is append-only', () => {
     expect(await sql('SELECT text FROM wish_versions ORDER BY version')).toEqual([{ text: 'A' }, { text: null }]);
   });
 
-  it('is not rewritten by what another table’s foreign key makes of it', async () => {
-    const { id } = (await api.http.post(books.path).send(aBook()).expect(201)).body;
-    await sql(`INSERT INTO wish_versions (id, text, book_id, version) VALUES (gen_random_uuid(), 'A', '${id}', 1)`);
-    await expect(sql(`DELETE FROM book WHERE id = '${id}'`)).rejects.toMatchObject({ driverError: { code: '42501' } });
+  it('has in every version what a new column says of the record, whatever its default was and is', async () => {
+    await sql(
+      `INSERT INTO wish_versions (id, text, version) VALUES (gen_random_uuid(), 'A', 1), (gen_random_uuid(), 'B', 1)`,
+    );
+    await sql(`INSERT INTO wish_versions (id, text, version) SELECT id, 'C', 2 FROM wish WHERE text = 'B'`);
+    await migrate(async (runner) => {
+      await runner.query(
+        'ALTER TABLE wish ADD code uuid NOT NULL DEFAULT gen_random_uuid(), ADD tax int NOT NULL DEFAULT 7',
+      );
+      await runner.query('ALTER TABLE wish ALTER tax DROP DEFAULT');
+      await appendOnlyTable(runner, 'wish');
+    });
+    const versions =
+      'SELECT v.text, v.tax, v.code = w.code AS "isSame" FROM wish_versions AS v JOIN wish AS w USING (id) ORDER BY text';
+    expect(await sql(versions)).toEqual(['A', 'B', 'C'].map((text) => ({ text, tax: 7, isSame: true })));
+    const lacking = `INSERT INTO wish_versions (id, text, version) VALUES (gen_random_uuid(), 'D', 1)`;
+    await expect(sql(lacking)).rejects.toMatchObject({ driverError: { code: '23502' } }); // the table says so, and no default is left
   });
+
+  it('gets a new version of each record that changed and was not counted up', async () => {
+    await sql(
+      `INSERT INTO wish_versions (id, text, version) VALUES (gen_random_uuid(), 'A', 1), (gen_random_uuid(), 'B', 1)`,
+    );
+    const [{ id }] = await sql<{ id: string }>(`SELECT id FROM wish WHERE text = 'B'`);
+    await migrate((runner) => standardTable(runner, 'wish'));
+    await sql(`UPDATE wish SET text = 'B2' WHERE id = '${id}'`);
+    await migrate((runner) => appendOnlyTable(runner, 'wish'));
+    expect(await sql('SELECT text, version FROM wish ORDER BY text')).toEqual([
+      { text: 'A', version: 1 },
+      { text: 'B2', version: 2 },
+    ]);
+    const again = 'ALTER TABLE wish DROP text, ADD text text';
+    await migrate(async (runner) => {
+      await runner.query(again);
+      await appendOnlyTable(runner, 'wish');
+    });
+    expect(await sql(`SELECT text, version FROM wish_versions WHERE id = '${id}' ORDER BY version`)).toEqual([
+      { text: 'B', version: 1 },
+      { text: 'B2', version: 2 },
+      { text: null, version: 3 },
+    ]);
+    await migrate((runner) => standardTable(runner, 'wish'));
+    await sql(`DELETE FROM wish WHERE id = '${id}'; INSERT INTO wish (id, text, version) VALUES ('${id}', 'back', 1)`);
+    await migrate((runner) => appendOnlyTable(runner, 'wish'));
+    expect(await sql(`SELECT text, version FROM wish WHERE id = '${id}'`)).toEqual([{ text: 'back', version: 4 }]);
+    await sql(`INSERT INTO wish_versions (id, text, version) VALUES ('${id}', 'next', 5)`);
+  });
+
+  it('misses nothing that is written while it becomes so', async () => {
+    await migrate((runner) => standardTable(runner, 'wish'));
+    await withRival(api, async (rival) => {
+      await rival.run(`INSERT INTO wish (id, text, version) VALUES (gen_random_uuid(), 'late', 1)`);
+      const migrated = migrate((runner) => appendOnlyTable(runner, 'wish'));
+      await rival.blocks(1);
+      await rival.commit();
+      await migrated;
+    });
+    expect(await sql('SELECT text FROM wish_versions')).toEqual([{ text: 'late' }]);
+    await sql(`INSERT INTO wish_versions (id, text, version) SELECT id, 'later', 2 FROM wish`);
+  });
+
+  it('gives nobody more rights than they had', async () => {
+    const reader = `${api.prefix}reader`;
+    const rights = () =>
+      asAdmin(async (client) => {
+        const { rows } = await client.query<{ rights: string }>(
+          `SELECT string_agg(privilege_type, ' ' ORDER BY privilege_type) AS rights FROM pg_class, aclexplode(relacl)
+            WHERE oid = 'wish'::regclass AND grantee IN ($1::regrole, 0) GROUP BY grantee`,
+          [reader],
+        );
+        return rows;
+      });
+    await asAdmin((client) => client.query(`CREATE ROLE ${reader}; GRANT SELECT ON wish TO ${reader}, PUBLIC`));
+    await migrate((runner) => standardTable(runner, 'wish'));
+    await migrate((runner) => appendOnlyTable(runner, 'wish'));
+    await migrate((runner) => standardTable(runner, 'wish'));
+    expect(await rights()).toEqual([{ rights: 'SELECT' }, { rights: 'SELECT' }]);
+    await sql(
+      `INSERT INTO wish (id, text, version) VALUES (gen_random_uuid(), 'A', 1); UPDATE wish SET text = 'B'; DELETE FROM wish`,
+    );
+    await expect(
+      sql(`INSERT INTO wish_versions (id, text, version) VALUES (gen_random_uuid(), 'A', 1)`),
+    ).rejects.toThrow('wish_versions is append-only: INSERT is refused to everyone.');
+  });
+
+  const CHILD = `INSERT INTO wish_versions (id, text, book_id, version) VALUES (gen_random_uuid(), 'A', $1, 1)`;
+  const bookWithWish = async (): Promise<string> => {
+    const { id } = (await api.http.post(books.path).send(aBook()).expect(201)).body;
+    await sql(CHILD.replace('$1', `'${id}'`));
+    return id;
+  };
+
+  it('keeps what it refers to from going', async () => {
+    await expect(sql(`DELETE FROM book WHERE id = '${await bookWithWish()}'`)).rejects.toMatchObject({
+      driverError: { code: '23503' },
+    });
+  });
+
+  it.each(['CASCADE', 'SET NULL', 'SET DEFAULT'])(
+    'cannot have a foreign key ON DELETE %s, and is not rewritten by one that comes later',
+    async (act) => {
+      const id = await bookWithWish();
+      const change = `ALTER TABLE wish DROP CONSTRAINT wish_book_id_fkey, ADD CONSTRAINT rewrites FOREIGN KEY (book_id) REFERENCES book ON DELETE ${act}`;
+      await migrate(async (runner) => void (await runner.query(change)));
+      await expect(sql(`DELETE FROM book WHERE id = '${id}'`)).rejects.toMatchObject({
+        driverError: { code: '42501' },
+      });
+      await expect(migrate((runner) => appendOnlyTable(runner, 'wish'))).rejects.toThrow(
+        'wish cannot be append-only with the foreign key rewrites, which would rewrite its rows: make it ON DELETE RESTRICT.',
+      );
+    },
+  );
+
+  it('sorts as before in what was', async () => {
+    await migrate(async (runner) => {
+      await runner.query('ALTER TABLE wish ADD name text COLLATE "C"');
+      await appendOnlyTable(runner, 'wish');
+    });
+    await sql(
+      `INSERT INTO wish_versions (id, text, name, version) VALUES (gen_random_uuid(), '', 'a', 1), (gen_random_uuid(), '', 'B', 1)`,
+    );
+    for (const table of ['wish', 'wish_versions'])
+      expect(await sql(`SELECT name FROM ${table} ORDER BY name`)).toEqual([{ name: 'B' }, { name: 'a' }]);
+  });
+
+  it.each(['int GENERATED ALWAYS AS (version * 2) STORED', 'int GENERATED BY DEFAULT AS IDENTITY'])(
+    'cannot have a column that Postgres makes: %s',
+    async (type) => {
+      const made = migrate(async (runner) => {
+        await runner.query(`ALTER TABLE wish ADD made ${type}`);
+        await appendOnlyTable(runner, 'wish');
+      });
+      await expect(made).rejects.toThrow('wish cannot be append-only with made, which Postgres would generate anew');
+    },
+  );
 
   it('cannot have a column that its versions need for themselves', async () => {
     const made = migrate(async (runner) => {
@@ -181,6 +317,47 @@ describe('a table that is append-only', () => {
       await appendOnlyTable(runner, name);
     });
     await expect(made).rejects.toThrow(`${name}_versions`);
+  });
+});
+
+describe('a process of the release before a column was added', () => {
+  beforeAll(() =>
+    migrate(async (runner) => {
+      await runner.query(`ALTER TABLE review ADD note text DEFAULT 'none', ADD tags text[] NOT NULL DEFAULT '{}'`);
+      await appendOnlyTable(runner, 'review');
+    }),
+  );
+  afterAll(() =>
+    migrate(async (runner) => {
+      await runner.query('ALTER TABLE review DROP note, DROP tags');
+      await appendOnlyTable(runner, 'review');
+    }),
+  );
+
+  it('leaves alone what it does not know of, whatever it writes', async () => {
+    const make = await reviews.prepare(api);
+    const values = make({ title: 'A' });
+    const { id } = (await api.http.post(reviews.path).send(values).expect(201)).body;
+    const said = () => sql(`SELECT title, note, tags FROM review WHERE id = '${id}'`);
+    expect(await said()).toEqual([{ title: 'A', note: 'none', tags: [] }]);
+    await sql(`INSERT INTO review_versions (id, title, critic_id, book_id, rating, version, note, tags)
+               SELECT id, title, critic_id, book_id, rating, version + 1, 'precious', '{a,b}' FROM review WHERE id = '${id}'`);
+    const one = `${reviews.path}/${id}`;
+    await api.http.patch(one).send({ title: 'B' }).expect(200);
+    expect(await said()).toEqual([{ title: 'B', note: 'precious', tags: ['a', 'b'] }]);
+    await api.http
+      .put(`${reviews.path}/bulk`)
+      .send([{ ...values, title: 'C' }])
+      .expect(200);
+    await api.http.delete(one).expect(204);
+    await api.http.post(`${one}/revert`).send({ version: 3 }).expect(200);
+    expect(await said()).toEqual([{ title: 'B', note: 'precious', tags: ['a', 'b'] }]);
+    expect(await sql(`SELECT FROM review_versions WHERE id = '${id}' AND written IS NOT NULL`)).toEqual([]);
+  });
+
+  it('starts again', async () => {
+    const { app } = await openApi(testSettings({ SCHEMA_PREFIX: api.prefix }));
+    await closeApi(app);
   });
 });
 

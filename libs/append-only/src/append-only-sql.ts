@@ -1,7 +1,7 @@
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
-import { escapeIdentifier as quote } from 'pg';
+import { escapeIdentifier as quote, escapeLiteral as quoteText } from 'pg';
 import { EntitySql, Source } from '@app/database';
-import { versionsOf } from './append-only-table';
+import { arrayOf, versionsOf } from './append-only-table';
 
 /** The statements of an entity whose rows are written by inserting the next version of them. */
 export class AppendOnlySql extends EntitySql {
@@ -10,10 +10,6 @@ export class AppendOnlySql extends EntitySql {
   /** The table of the versions. */
   get versions(): string {
     return quote(versionsOf(this.metadata.tableName));
-  }
-
-  protected override get grows(): string {
-    return this.versions;
   }
 
   override from(asOf?: string): string {
@@ -30,8 +26,8 @@ export class AppendOnlySql extends EntitySql {
         ? name
         : `CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE ${name} END`;
     };
-    return `${this.insertion} SELECT ${this.written.all.map(next).join(', ')}, t.created_at, ${source.now}, t.version + 1, false
-              FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id WHERE ${this.differs(source)}`;
+    const values = [...this.written.all.map(next), 't.created_at', source.now, 't.version + 1'];
+    return `${this.insertion(values)} FROM ${source.from} JOIN ${this.table} AS t ON t.id = i.id WHERE ${this.differs(source)}`;
   }
 
   override deleteWhere(which: string, now: () => string): string {
@@ -46,19 +42,22 @@ export class AppendOnlySql extends EntitySql {
 
   /** Makes version `$2` of the record `$1` its next one, after `$3`, at `$4`. */
   get revert(): string {
-    return `${this.insertion} SELECT ${this.valuesOf('v')}, v.created_at, $4::timestamptz, $3::int + 1, false
-              FROM ${this.versions} AS v WHERE v.id = $1 AND v.version = $2 RETURNING ${this.columns}`;
+    const values = [...this.valuesOf('v'), 'v.created_at', '$4::timestamptz', '$3::int + 1'];
+    return `${this.insertion(values)} FROM ${this.versions} AS v WHERE v.id = $1 AND v.version = $2 RETURNING ${this.columns}`;
   }
 
-  private get insertion(): string {
-    return `INSERT INTO ${this.versions} AS t (${this.written.names.join(', ')}, created_at, updated_at, version, deleted)`;
+  /** It says which columns it knows of: a release that has come since may have more, which are to stay as they are. */
+  protected override insertion(values: string[], deleted = false): string {
+    const known = quoteText(arrayOf(this.metadata.columns.map(({ databaseName }) => databaseName)));
+    return `INSERT INTO ${this.versions} AS t (${this.inserted.join(', ')}, deleted, written) SELECT ${values.join(', ')}, ${deleted}, ${known}::text[]`;
   }
 
   private deletion(from: string, now: () => string): string {
-    return `${this.insertion} SELECT ${this.valuesOf('t')}, t.created_at, ${now()}, t.version + 1, true FROM ${from}`;
+    const values = [...this.valuesOf('t'), 't.created_at', now(), 't.version + 1'];
+    return `${this.insertion(values, true)} FROM ${from}`;
   }
 
-  private valuesOf(alias: string): string {
-    return this.written.names.map((name) => `${alias}.${name}`).join(', ');
+  private valuesOf(alias: string): string[] {
+    return this.written.names.map((name) => `${alias}.${name}`);
   }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EntityTarget, ObjectLiteral, Repository } from 'typeorm';
-import { BulkWriter, currentScope, currentUnit, postgresError } from '@app/database';
-import { Cause, causeOf, Conditions, CrudService, dangling, gone, mismatch, Problem } from '@app/crud';
+import { BulkWriter, currentScope, currentUnit } from '@app/database';
+import { Cause, causeOf, Conditions, CrudService, dangling, gone, mismatch, overtaken, Problem } from '@app/crud';
 import { AppendOnlySql } from './append-only-sql';
 import type { AppendOnlyEntity } from './append-only.entity';
 
@@ -74,12 +74,10 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
       try {
         return await currentUnit().attempt(() => this.revert(id.toLowerCase(), version, conditions));
       } catch (error) {
-        // 40001, 23505 of the versions: another was faster. Any other key is one that another record has.
-        const { code, table } = postgresError(error) ?? {};
-        const isRace = code === '40001' || (code === '23505' && table !== this.repository.metadata.tableName);
-        if (isRace && race < RACES) continue;
         const cause = causeOf(error, this.repository.metadata.dataSource.entityMetadatas, 'write');
-        throw cause ? Problem.of([cause]) : error;
+        const problem = cause ? Problem.of([cause]) : error;
+        const isOvertaken = problem instanceof Problem && problem.body.code === overtaken().code;
+        if (!isOvertaken || race === RACES) throw problem;
       }
     }
   }
@@ -92,7 +90,7 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
       [id, version],
     );
     const last = this.orNotFound(found.at(-1));
-    if (!current && !last['#deleted']) return this.revert(id, version, conditions); // brought back between the two statements
+    if (!current && !last['#deleted']) throw Problem.of([overtaken()]); // brought back between the two statements
     const wanted = found.find((row) => row.version === version);
     const causes = current ? mismatch(current, conditions) : conditions.ifMatch ? [gone()] : [];
     if (!wanted) causes.push(refusal('unknown_version', `There is no version ${version}.`));

@@ -1,4 +1,4 @@
-import { DataSource, DeleteDateColumn, Entity, type Repository } from 'typeorm';
+import { DataSource, DeleteDateColumn, Entity, ManyToOne, type Repository } from 'typeorm';
 import type { Database } from '@app/database';
 import { AppendOnlyEntity } from './append-only.entity';
 import { AppendOnlyService } from './append-only.service';
@@ -10,6 +10,12 @@ class Unserved extends AppendOnlyEntity {}
 @Entity()
 class Hidden extends AppendOnlyEntity {
   @DeleteDateColumn() deletedAt: Date | null;
+}
+
+@Entity()
+class Rewritten extends AppendOnlyEntity {
+  @ManyToOne(() => Served, { onDelete: 'CASCADE' })
+  served: unknown;
 }
 
 @Entity()
@@ -29,8 +35,8 @@ class Described extends DataSource {
   }
 }
 
-async function start(Model: new () => object): Promise<void> {
-  const described = new Described(Model);
+async function start(...Models: (new () => object)[]): Promise<void> {
+  const described = new Described(...Models);
   await described.describe();
   await new Proof({} as Database, described).onModuleInit();
 }
@@ -42,6 +48,12 @@ describe('a process does not start with an append-only model', () => {
     );
     expect(new ServedService({ target: Served } as Repository<Served>)).toBeInstanceOf(AppendOnlyService);
     await expect(start(Served)).rejects.toThrow('No metadata for "Tenant"'); // what comes after this check
+  });
+
+  it('that the foreign key of a record it refers to would rewrite', async () => {
+    await expect(start(Rewritten, Served)).rejects.toThrow(
+      "Rewritten is append-only, and its served would have Postgres rewrite it: make that onDelete: 'RESTRICT'.",
+    );
   });
 
   it('whose deleted records would only be hidden', async () => {

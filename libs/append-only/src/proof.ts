@@ -1,8 +1,8 @@
 import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityMetadata } from 'typeorm';
 import { DATABASE, type Database } from '@app/database';
-import { findMissingTrigger } from '@app/tenancy';
-import { argumentOf, TRIGGERS, versionsOf } from './append-only-table';
+import { type ExpectedTrigger, findMissingTrigger } from '@app/tenancy';
+import { TRIGGERS, versionsOf } from './append-only-table';
 import { AppendOnlyEntity } from './append-only.entity';
 import { served } from './append-only.service';
 
@@ -31,10 +31,17 @@ export class Proof implements OnModuleInit {
   }
 }
 
-function demandService({ name, target, deleteDateColumn }: EntityMetadata): void {
+function demandService({ name, target, deleteDateColumn, foreignKeys }: EntityMetadata): void {
   if (deleteDateColumn)
     throw new Error(
       `${name} is append-only, where a deleted record is only the last of its versions: take its column ${deleteDateColumn.propertyName} away.`,
+    );
+  const rewriting = foreignKeys.find(({ onDelete, onUpdate }) =>
+    [onDelete, onUpdate].some((act) => REWRITES.test(act ?? '')),
+  );
+  if (rewriting)
+    throw new Error(
+      `${name} is append-only, and its ${rewriting.columns[0].propertyName} would have Postgres rewrite it: make that onDelete: 'RESTRICT'.`,
     );
   if (!served.has(target))
     throw new Error(
@@ -42,11 +49,17 @@ function demandService({ name, target, deleteDateColumn }: EntityMetadata): void
     );
 }
 
-function triggersOf({ tableName, columns }: EntityMetadata) {
-  const argument = argumentOf(columns.map(({ databaseName }) => databaseName));
-  const argumentsOf = (name: string) => (name === 'append_only_project' ? [argument] : undefined);
+const REWRITES = /CASCADE|SET/;
+
+/** Of columns the trigger may know more than the entity: those of a release that has come since. */
+function triggersOf({ tableName, columns }: EntityMetadata): ExpectedTrigger[] {
+  const names = columns.map(({ databaseName }) => databaseName);
   return [
-    ...TRIGGERS.versions.map((name) => ({ table: versionsOf(tableName), name, arguments: argumentsOf(name) })),
+    ...TRIGGERS.versions.map((name) => ({
+      table: versionsOf(tableName),
+      name,
+      knows: name === 'append_only_project' ? names : undefined,
+    })),
     ...TRIGGERS.records.map((name) => ({ table: tableName, name })),
   ];
 }

@@ -5,7 +5,7 @@ export { deleteTenant } from './delete-tenant';
 export type { Follow } from './follow';
 export { KeysService } from './keys.service';
 export * from './migrate-all';
-export { findMissingTrigger } from './missing-trigger';
+export * from './missing-trigger';
 export * from './prepare-database';
 export { provisionTenant } from './provisioning';
 export * from './readiness';

@@ -12,8 +12,9 @@ export class CreateVersionGuard1764000200000 implements MigrationInterface {
       DECLARE
         owner CONSTANT text := TG_ARGV[0];
         eraser CONSTANT text := TG_ARGV[1];
+        projects CONSTANT text[] := TG_ARGV[2];
       BEGIN
-        IF current_user = owner AND current_setting('app.projects', true) = TG_TABLE_NAME AND TG_OP <> 'TRUNCATE' THEN
+        IF current_user = owner AND current_setting('app.projects', true) = TG_TABLE_NAME AND TG_OP = ANY(projects) THEN
           RETURN NULL;
         END IF;
         IF current_user = eraser AND current_setting('app.erases', true) = 'on' AND TG_OP = 'UPDATE' THEN

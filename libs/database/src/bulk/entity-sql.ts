@@ -102,8 +102,7 @@ export class EntitySql {
         ? source.value(column)
         : `CASE WHEN ${this.written.given(column)} THEN ${source.value(column)} ELSE ${fallback} END`;
     });
-    return `INSERT INTO ${this.grows} AS t (${this.written.names.join(', ')}, created_at, updated_at, version)
-            SELECT ${values.join(', ')}, ${source.now}, ${source.now}, 1 FROM ${source.from} ${source.order}`;
+    return `${this.insertion([...values, source.now, source.now, '1'])} FROM ${source.from} ${source.order}`;
   }
 
   updateFrom(source: Source): string {
@@ -273,9 +272,13 @@ export class EntitySql {
     return row as E;
   }
 
-  /** The table that new rows are inserted into. */
-  protected get grows(): string {
-    return this.table;
+  /** The beginning of a statement that inserts rows of `values`: those of the written columns, when it was made and changed, its version. */
+  protected insertion(values: string[]): string {
+    return `INSERT INTO ${this.table} AS t (${this.inserted.join(', ')}) SELECT ${values.join(', ')}`;
+  }
+
+  protected get inserted(): string[] {
+    return [...this.written.names, 'created_at', 'updated_at', 'version'];
   }
 
   /** The column of a soft-delete entity that says when a row was deleted. */
