@@ -7,6 +7,7 @@ import { aBook, aCritic, Book, BooksService } from '@app/domain';
 import { Jobs } from '@app/jobs';
 import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
 import { books, critics, Values } from './models';
+import { withRival } from './rival';
 
 /** An entry of the log, without what differs from run to run. */
 interface Entry {
@@ -42,7 +43,7 @@ const asAdmin = <T>(work: (client: Client) => Promise<T>): Promise<T> =>
   });
 
 const runnerOf = (client: Client): QueryRunner =>
-  ({ query: (text: string) => client.query(text) }) as unknown as QueryRunner;
+  ({ query: async (text: string) => (await client.query(text)).rows }) as unknown as QueryRunner;
 
 /** What the log says, the oldest first; and forgets it. */
 const told = (): Promise<Entry[]> =>
@@ -186,6 +187,10 @@ it('an entry of what a job does tells on whose behalf, and by which request it w
     while (!(await working.http.get(headers.location).expect(200)).body.finishedAt);
     const { items } = (await working.http.get('/api/v1/audit').expect(200)).body;
     const { id } = (await working.http.get('/api/v1/auth/me').expect(200)).body;
+    const { rowCount } = await withAdmin(working.adminUrl, (client) =>
+      client.query(`SELECT FROM ${working.prefix}jobs.schedule WHERE name = 'audit.sweep'`),
+    );
+    expect(rowCount).toBe(1);
     const entry = { operation: 'insert', actor: `login:${id}`, requestId: headers['x-request-id'] };
     expect(items).toEqual([expect.objectContaining(entry), expect.objectContaining(entry)]);
   } finally {
@@ -222,6 +227,8 @@ it('may be read by a tenant, and neither changed nor forged by anyone who serves
     'DELETE FROM audit_log',
     'TRUNCATE audit_log',
     'DROP TRIGGER audit_update ON book',
+    `CREATE TEMP TABLE forged (LIKE book);
+     CREATE TRIGGER forge AFTER INSERT ON forged REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION write_audit('{}', '{}')`,
     'ALTER TABLE book DISABLE TRIGGER ALL',
     `SET session_replication_role = 'replica'`,
   ];
@@ -231,6 +238,24 @@ it('may be read by a tenant, and neither changed nor forged by anyone who serves
   }
   const [{ count }] = await api.inTenant(() => currentUnit().manager.query('SELECT count(*)::int FROM audit_log'));
   expect(count).toBe(1);
+});
+
+it('is written by what runs as its owner: on its own tables, and for nobody else', async () => {
+  const functions = await api.inTenant(() =>
+    currentUnit().manager.query(
+      `SELECT proname AS name, proconfig AS settings, has_function_privilege(p.oid, 'EXECUTE') AS "isOurs" FROM pg_proc AS p
+        WHERE pronamespace = current_schema()::regnamespace AND prosecdef ORDER BY 1`,
+    ),
+  );
+  const pinned = expect.arrayContaining([`search_path=${api.prefix}t_demo, pg_temp`]);
+  const runs = (name: string, isOurs: boolean) => ({ name, settings: pinned, isOurs });
+  expect(functions).toEqual([
+    runs('erase_record', true),
+    runs('forget_audit', true),
+    runs('forget_statistics', false),
+    runs('review_project', false),
+    runs('write_audit', false),
+  ]);
 });
 
 it('tells that a secret changed, and never what it is or was, and of TRUNCATE', async () => {
@@ -253,6 +278,16 @@ it('tells that a secret changed, and never what it is or was, and of TRUNCATE', 
     {},
   ]);
   await asAdmin((client) => client.query('DROP TABLE vault'));
+});
+
+it.each([
+  ['CREATE TABLE odd (id bigint)', {}, 'odd cannot be audited: the log tells rows by an id that is a uuid.'],
+  ['CREATE TABLE odd (id uuid)', { secret: ['wrod'] }, 'odd has no column wrod that the log could be told about.'],
+])('cannot be had for %s with %j', async (table, columns, reason) => {
+  await asAdmin(async (client) => {
+    await client.query(`BEGIN; ${table}`);
+    await expect(auditTable(runnerOf(client), 'odd', columns)).rejects.toThrow(reason);
+  });
 });
 
 describe('an API whose tables do not write what their entities promise', () => {
@@ -319,6 +354,22 @@ describe('what is old enough', () => {
     await api.inTenant(() => currentUnit().manager.query('SELECT forget_audit(now(), 1000)'));
     expect(await ages()).toEqual([0]);
     expect(() => testSettings({ AUDIT_RETENTION_DAYS: '29' })).toThrow(/AUDIT_RETENTION_DAYS/);
+  });
+
+  it('is found by its time, wherever in a large log that is', async () => {
+    const [{ indexdef }] = await api.inTenant(() =>
+      currentUnit().manager.query(`SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_AuditEntry_At'`),
+    );
+    expect(indexdef).toMatch(/USING brin \(at\)$/);
+  });
+
+  it('is forgotten by two jobs side by side, neither of which waits', async () => {
+    await withRival(api, async (rival) => {
+      expect(await rival.run('SELECT forget_audit(now(), 1) AS gone')).toEqual([{ gone: 1 }]);
+      await sweep(30);
+      await rival.commit();
+    });
+    expect(await ages()).toEqual([0]);
   });
 
   it('is forgotten some at a time, and the rest in the next job', async () => {

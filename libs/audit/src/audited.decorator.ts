@@ -1,24 +1,17 @@
 import type { Type } from '@nestjs/common';
-
-/** Properties of an entity that the log treats in a way of their own. */
-export interface Audited<E> {
-  /** Their changes are told, and not their values. */
-  secret?: (keyof E & string)[];
-  /** Nothing is told of them: what the system keeps by itself. */
-  silent?: (keyof E & string)[];
-}
+import type { AuditOptions } from './audit-table';
 
 /** Where an entity keeps what `@Audited()` says of it. */
 export const AUDITED = Symbol('audited');
 
 /**
- * Says that every change of a model is written into the log. A migration has Postgres do it, by `auditTable`; where none
- * has, nothing starts.
+ * Says that every change of a model is written into the log, and by their properties which columns it treats otherwise. A
+ * migration has Postgres do it, by `auditTable`; where none has, nothing starts.
  */
 export const Audited =
-  <E>(how: Audited<E> = {}) =>
+  <E>(options: AuditOptions<keyof E & string> = {}) =>
   (Entity: Type<E>): void =>
-    Reflect.defineMetadata(AUDITED, how, Entity);
+    Reflect.defineMetadata(AUDITED, options, Entity);
 
 /** What `@Audited()` says of an entity; undefined where it says nothing. */
-export const auditedOf = (Entity: object): Audited<any> | undefined => Reflect.getOwnMetadata(AUDITED, Entity);
+export const auditedOf = (Entity: object): AuditOptions | undefined => Reflect.getOwnMetadata(AUDITED, Entity);

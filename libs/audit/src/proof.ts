@@ -2,7 +2,7 @@ import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityMetadata } from 'typeorm';
 import { DATABASE, type Database } from '@app/database';
 import { findMissingTrigger } from '@app/tenancy';
-import { argumentsOf, AuditedColumns, TRIGGERS } from './audit-table';
+import { argumentsOf, AuditOptions, TRIGGERS } from './audit-table';
 import { auditedOf } from './audited.decorator';
 
 /** Refuses to start where the log should tell of a model, and Postgres was not told to write so. */
@@ -30,11 +30,15 @@ export class Proof implements OnModuleInit {
 }
 
 /** What an entity says of its audit, in the words of its migration; undefined where it says nothing. */
-function promiseOf(metadata: EntityMetadata): { name: string; table: string; columns: AuditedColumns } | undefined {
+function promiseOf(metadata: EntityMetadata): { name: string; table: string; columns: AuditOptions } | undefined {
   const said = auditedOf(metadata.target as object);
   if (!said) return undefined;
   const inDatabase = (properties: string[] | undefined) =>
-    properties?.map((property) => metadata.findColumnWithPropertyName(property)!.databaseName);
+    properties?.map((property) => {
+      const column = metadata.findColumnWithPropertyName(property);
+      if (!column) throw new Error(`${metadata.name} is @Audited() with ${property}, which is no column of it.`);
+      return column.databaseName;
+    });
   const columns = { secret: inDatabase(said.secret), silent: inDatabase(said.silent) };
   return { name: metadata.name, table: metadata.tableName, columns };
 }

@@ -12,6 +12,7 @@ export * from './extensions';
 export * from './names';
 export * from './natural-key';
 export * from './new-id';
+export * from './read-only-table';
 export * from './roles';
 export { currentScope, currentUnit, NoTenantInScope, type Place, type Scope } from './scope';
 export type { Single } from './tenant-pool';
