@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client, escapeIdentifier as quote } from 'pg';
 import type { QueryRunner } from 'typeorm';
+import { appendOnlyTable } from '@app/append-only';
 import { currentUnit, withAdmin } from '@app/database';
 import { aCritic } from '@app/domain';
 import { personalColumns } from '@app/erasure';
@@ -131,7 +132,8 @@ describe('POST /:model/:id/erase', () => {
     });
     expect(await tablesThatSay(secret)).toEqual([]);
     const now = await api.http.get(`${reviews.path}/${first.id}`).expect(200);
-    expect(now.body).toMatchObject({ title: '[erased]', body: null, rating: 3, version: 4 });
+    const title = `[erased] ${first.id}`;
+    expect(now.body).toMatchObject({ title, body: null, rating: 3, version: 4 });
     const versions = await history(first.id);
     expect(
       versions.map(({ version, actor, changed, record: { title, body: text, rating } }) => ({
@@ -143,10 +145,10 @@ describe('POST /:model/:id/erase', () => {
         rating,
       })),
     ).toEqual([
-      { version: 4, actor: login, changed: [], title: '[erased]', text: null, rating: 3 },
-      { version: 3, actor: login, changed: ['rating'], title: '[erased]', text: null, rating: 3 },
-      { version: 2, actor: login, changed: ['rating'], title: '[erased]', text: null, rating: 2 },
-      { version: 1, actor: login, changed: expect.anything(), title: '[erased]', text: null, rating: 1 },
+      { version: 4, actor: login, changed: [], title, text: null, rating: 3 },
+      { version: 3, actor: login, changed: ['rating'], title, text: null, rating: 3 },
+      { version: 2, actor: login, changed: ['rating'], title, text: null, rating: 2 },
+      { version: 1, actor: login, changed: expect.anything(), title, text: null, rating: 1 },
     ]);
   });
 
@@ -166,6 +168,78 @@ describe('POST /:model/:id/erase', () => {
     await api.http.delete(`${critics.path}/${id}?purge=true`).expect(204);
     expect((await erase(critics.path, id).expect(200)).body).toMatchObject({ records: 0, auditEntries: 2 });
     expect(await tablesThatSay(secret)).toEqual([]);
+  });
+
+  it('leaves nothing of it in what the planner knows of its columns', async () => {
+    const secret = `hotblack-${randomUUID()}`;
+    const [{ id }] = [await create(critics.path, aCritic({ name: secret })), await create(critics.path, aCritic())];
+    const made = [
+      await create(reviews.path, make({ title: `${secret} 1` })),
+      await create(reviews.path, make({ title: `${secret} 2` })),
+    ];
+    const known = () =>
+      asAdmin(async (client) => {
+        const { rows } = await client.query<{ tablename: string }>(
+          'SELECT DISTINCT tablename FROM pg_stats AS s WHERE schemaname = $1 AND strpos(s::text, $2) > 0 ORDER BY 1',
+          [`${api.prefix}t_demo`, secret],
+        );
+        return rows.map(({ tablename }) => tablename);
+      });
+    await asAdmin((client) =>
+      client.query('ANALYZE critic, review, review_versions, audit_log, idempotency_key, file_part'),
+    );
+    expect(await known()).toEqual(['critic', 'review', 'review_versions']);
+    await erase(critics.path, id).expect(200);
+    for (const review of made) await erase(reviews.path, review.id).expect(200);
+    expect(await known()).toEqual([]);
+  });
+
+  describe('where columns and tables were called otherwise', () => {
+    const migrate = (...statements: string[]) =>
+      asAdmin(async (client) => {
+        await client.query(`SET ROLE ${quote(`${api.prefix}owner`)}`);
+        const query = async (text: string) => (await client.query(text)).rows;
+        for (const statement of ['BEGIN', ...statements]) await query(statement);
+        await appendOnlyTable({ query } as unknown as QueryRunner, 'review');
+        await query('COMMIT');
+      });
+
+    it('leaves nothing of it in the audit, under no name', async () => {
+      const secret = `gag-${randomUUID()}`;
+      const { id } = await create(critics.path, aCritic({ bio: secret }));
+      await asAdmin((client) =>
+        client.query(
+          `ALTER TABLE critic RENAME bio TO about; UPDATE audit_log SET "table" = 'reviewer' WHERE row_id = '${id}'`,
+        ),
+      );
+      await erase(critics.path, id).expect(200);
+      await asAdmin((client) => client.query('ALTER TABLE critic RENAME about TO bio'));
+      expect(await tablesThatSay(secret)).toEqual([]);
+    });
+
+    it('leaves nothing of it in versions of when there was another column', async () => {
+      const secret = `deep-${randomUUID()}`;
+      const { id } = await create(reviews.path, make({ body: secret }));
+      await migrate('ALTER TABLE review DROP body');
+      await asAdmin((client) => client.query(`SELECT FROM erase_record('review', '${id}', 'x')`));
+      expect(await tablesThatSay(secret)).toEqual([]);
+      await migrate('ALTER TABLE review ADD body text', `COMMENT ON COLUMN review.body IS 'personal'`);
+      const again = await create(reviews.path, make({ body: secret }));
+      await erase(reviews.path, again.id).expect(200);
+      expect(await tablesThatSay(secret)).toEqual([]);
+    });
+  });
+
+  it('keeps nobody waiting for a record there never was', async () => {
+    const { id } = await create(reviews.path, make());
+    await withRival(api, async (rival) => {
+      await rival.run(
+        `INSERT INTO review_versions (id, title, critic_id, book_id, rating, version)
+         SELECT id, title, critic_id, book_id, rating, 2 FROM review WHERE id = $1`,
+        [id],
+      );
+      expectProblem(await erase(reviews.path, UNKNOWN_ID), 404, 'not_found');
+    });
   });
 
   it('gives the record another ETag, for who has it has what was erased', async () => {
@@ -296,7 +370,9 @@ it('works with TENANT_ROLES=off', async () => {
       .expect(201);
     const erased = await weak.http.post(`${reviews.path}/${body.id}/erase`).send({ reason: REASON }).expect(200);
     expect(erased.body).toMatchObject({ records: 1, versions: 1 });
-    expect((await weak.http.get(`${reviews.path}/${body.id}`).expect(200)).body).toMatchObject({ title: '[erased]' });
+    expect((await weak.http.get(`${reviews.path}/${body.id}`).expect(200)).body).toMatchObject({
+      title: `[erased] ${body.id}`,
+    });
     const critic = await weak.http.post(critics.path).send(aCritic()).expect(201);
     await weak.http.post(`${critics.path}/${critic.body.id}/erase`).send({ reason: REASON }).expect(200);
   } finally {
@@ -332,6 +408,16 @@ describe('an API where something personal would not be erased', () => {
   it('is told at the migration what cannot be erased', async () => {
     await expect(change((runner) => personalColumns(runner, 'review', ['rating']))).rejects.toThrow(
       'review.rating cannot be erased',
+    );
+    const short = change(async (runner) => {
+      await runner.query(`BEGIN; ALTER TABLE critic ADD motto varchar(20) NOT NULL DEFAULT ''`);
+      await personalColumns(runner, 'critic', ['motto']);
+    });
+    await expect(short).rejects.toThrow('critic.motto cannot be erased');
+    await expect(change((runner) => personalColumns(runner, 'book', ['name']))).resolves.toBeUndefined();
+    await change((runner) => personalColumns(runner, 'book', []));
+    await expect(change((runner) => personalColumns(runner, 'file_part', []))).rejects.toThrow(
+      'file_part needs a column id',
     );
     await expect(change((runner) => personalColumns(runner, 'review', ['mood']))).rejects.toThrow(
       'review has no column mood.',

@@ -36,6 +36,8 @@ export async function appendOnlyTable(runner: QueryRunner, table: string): Promi
 
   if (isAgain) await dropTriggers(runner, table);
   await (isAgain ? addColumns(runner, table, columns) : makeVersions(runner, table, columns));
+  for (const { name, comment } of columns.filter(({ comment }) => comment !== null))
+    await runner.query(`COMMENT ON COLUMN ${quote(versions)}.${quote(name)} IS ${escapeLiteral(comment!)}`);
   await fillVersions(runner, table, columns);
   const names = columns.map(({ name }) => name);
   await makeStamp(runner, table, names);
@@ -71,6 +73,8 @@ interface Column {
   fallback: string | null;
   /** Its collation, as SQL, where that is not its type's. */
   collation: string | null;
+  /** The comment on it, which may say something to others. */
+  comment: string | null;
   /** Whether Postgres makes its values, from other columns or by counting. */
   isGenerated: boolean;
 }
@@ -79,7 +83,7 @@ const columnsOf = (runner: QueryRunner, table: string): Promise<Column[]> =>
   runner.query(
     `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, pg_get_expr(adbin, adrelid) AS fallback,
             CASE WHEN attcollation <> typcollation THEN attcollation::regcollation::text END AS collation,
-            attgenerated <> '' OR attidentity <> '' AS "isGenerated"
+            col_description(attrelid, attnum) AS comment, attgenerated <> '' OR attidentity <> '' AS "isGenerated"
        FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
       WHERE attrelid = ${regclass(table)} AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
   );

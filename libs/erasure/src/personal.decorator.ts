@@ -1,6 +1,7 @@
 import { EntityMetadata, getMetadataArgsStorage } from 'typeorm';
 
-const WORD = 'personal';
+/** The comment on columns that tell of a person. */
+export const WORD = 'personal';
 
 /**
  * Says that a column tells of a person, who may ask that it be forgotten. It is a comment on the column, which is where

@@ -10,6 +10,8 @@ import type { Command } from '.';
 const HOW =
   'Type npm run cli -- erase MODEL ID --tenant NAME --reason WHY, such as erase critic 019ab3c2-… --tenant acme.';
 
+const PATIENCE = '30s'; // for who writes the record; migrations, whose connection this is, give up sooner
+
 /** Who types this: by name, or by number in an image that knows no names. */
 function operator(): string {
   try {
@@ -46,7 +48,10 @@ export const erase: Command = {
             ({ name }) => name.toLowerCase() === model.toLowerCase(),
           )?.tableName;
           if (!table) throw new Error(`There is no model called ${model}.`);
-          await manager.query(`SELECT set_config('app.actor', $1, true)`, [`cli:${operator()}`]);
+          await manager.query(`SELECT set_config('app.actor', $1, true), set_config('lock_timeout', $2, true)`, [
+            `cli:${operator()}`,
+            PATIENCE,
+          ]);
           const done = await eraseRecord(manager, table, id, reason);
           if (!done) throw new Error(`There is no ${model} ${id} in the tenant ${tenant}, and nothing of it is known.`);
           const { columns, records, versions, auditEntries, answers } = done;
