@@ -48,7 +48,7 @@ export async function startOurs(
       few(async () => {
         const key = await admit(database, tenant);
         await withDataSource(database, 'tenant', database.names.tenantSchema(tenant), (dataSource) =>
-          makeBooks(kind, dataSource.createQueryRunner()),
+          dataSource.transaction(({ queryRunner }) => makeBooks(kind, queryRunner!)),
         );
         return key;
       }),
