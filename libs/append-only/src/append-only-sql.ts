@@ -1,7 +1,8 @@
 import { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 import { escapeIdentifier as quote, escapeLiteral as quoteText } from 'pg';
 import { EntitySql, Source } from '@app/database';
-import { arrayOf, versionsOf } from './append-only-table';
+import { arrayOf } from './triggers';
+import { versionsOf } from './versions-table';
 
 /** The statements of an entity whose rows are written by inserting the next version of them. */
 export class AppendOnlySql extends EntitySql {

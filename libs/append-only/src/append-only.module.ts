@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Proof } from './proof';
 
-/** Models of which nothing is ever lost. */
+/** Models that keep every version of a record. */
 @Module({ providers: [Proof] })
 export class AppendOnlyModule {}

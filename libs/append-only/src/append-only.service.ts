@@ -32,13 +32,13 @@ const RACES = 3; // that one revert may lose to others that write the same recor
 
 type Found = ObjectLiteral & { id: string; version: number };
 
-/** What can be done with the records of an append-only model: the same as with others, but nothing of it is ever lost. */
+/** What can be done with the records of an append-only model: the same as with others, and every version of them is kept. */
 export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends CrudService<E> {
-  private readonly versions: BulkWriter<E>;
+  private readonly rows: BulkWriter<E>;
 
   constructor(repository: Repository<E>) {
     super(repository, (metadata) => new AppendOnlySql(metadata));
-    this.versions = new BulkWriter(repository, (metadata) => new AppendOnlySql(metadata));
+    this.rows = new BulkWriter(repository, (metadata) => new AppendOnlySql(metadata));
     served.add(repository.target);
   }
 
@@ -83,7 +83,7 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
   }
 
   private async revert(id: string, version: number, conditions: Conditions): Promise<E> {
-    const [current] = await this.versions.lockById([id], 'NO KEY UPDATE', { whole: true });
+    const [current] = await this.rows.lockById([id], 'NO KEY UPDATE', { whole: true });
     const found = await currentUnit().manager.query<(Found & { '#deleted': boolean })[]>(
       `SELECT ${this.sql.columns}, t.deleted AS "#deleted" FROM ${this.sql.versions} AS t
         WHERE t.id = $1 AND t.version IN ($2, (SELECT max(version) FROM ${this.sql.versions} WHERE id = $1)) ORDER BY t.version`,
@@ -116,7 +116,7 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
     for (const { columns, referencedEntityMetadata } of this.sql.metadata.foreignKeys) {
       if (!referencedEntityMetadata.deleteDateColumn) continue;
       const properties = columns.map(({ propertyName }) => propertyName);
-      const places = await this.versions.deadReferences(properties, [record], ['id']);
+      const places = await this.rows.deadReferences(properties, [record], ['id']);
       if (places.length) causes.push(dangling(properties));
     }
     if (causes.length) throw Problem.of(causes);
@@ -133,7 +133,7 @@ export abstract class AppendOnlyService<E extends AppendOnlyEntity> extends Crud
   }
 
   private get sql(): AppendOnlySql {
-    return this.versions.sql as AppendOnlySql;
+    return this.rows.sql as AppendOnlySql;
   }
 
   /** The properties that make a difference. */

@@ -2,7 +2,8 @@ import { Inject, Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource, EntityMetadata } from 'typeorm';
 import { DATABASE, type Database } from '@app/database';
 import { type ExpectedTrigger, findMissingTrigger } from '@app/tenancy';
-import { TRIGGERS, versionsOf } from './append-only-table';
+import { TRIGGERS } from './triggers';
+import { versionsOf } from './versions-table';
 import { AppendOnlyEntity } from './append-only.entity';
 import { served } from './append-only.service';
 
