@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import vm from 'node:vm';
 import { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { auditTable, stopAudit, SweepAudit } from '@app/audit';
-import { currentUnit, withAdmin } from '@app/database';
+import { currentUnit, readOnlyTable, surroundingsOf, withAdmin } from '@app/database';
 import { aBook, aCritic, Book, BooksService } from '@app/domain';
 import { Jobs } from '@app/jobs';
 import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
@@ -447,45 +448,87 @@ describe('GET /audit', () => {
   });
 });
 
-describe('a log that is made partitions, as the guide says', () => {
+describe('a log that is partitioned as the guide says', () => {
+  const THIS_YEAR = new Date().getUTCFullYear();
+  const [FIRST, NEXT, LATE] = [`before_${THIS_YEAR + 1}`, `${THIS_YEAR + 1}`, `${THIS_YEAR + 3}`];
   let large: TestApi;
+  let blocks: string[];
+
+  /** Runs a block of the guide, as the body of a migration or as statements, each by itself. */
+  const run = (block: string, year = THIS_YEAR + 1) =>
+    withAdmin(large.adminUrl, async (client) => {
+      await client.query(`SET search_path TO ${large.prefix}t_demo; SET ROLE ${large.prefix}owner`);
+      const text = block.replaceAll('2027', `${year}`);
+      if (block.startsWith('CREATE')) {
+        for (const statement of text.split(';')) await client.query(statement);
+        return undefined;
+      }
+      await client.query('BEGIN');
+      const body = vm.compileFunction(`return (async () => { ${text}; return 'goes on'; })()`, [
+        'runner',
+        'readOnlyTable',
+        'surroundingsOf',
+      ]) as (...given: unknown[]) => Promise<unknown>;
+      const outcome = await body(runnerOf(client), readOnlyTable, surroundingsOf);
+      await client.query('COMMIT');
+      return outcome;
+    });
+  const sql = (text: string) => large.inTenant(() => currentUnit().manager.query(text));
+  const write = async (name: string): Promise<string> =>
+    (await large.http.post(critics.path).send(aCritic({ name })).expect(201)).body.id;
+  const asOwner = (text: string) =>
+    withAdmin(large.adminUrl, (client) => client.query(text.replaceAll('SCHEMA', `${large.prefix}t_demo`)));
+  const names = async (): Promise<string[]> => {
+    const read: string[] = [];
+    for (let cursor: string | undefined; ;) {
+      const { body } = await large.http.get('/api/v1/audit').query({ limit: 1, cursor }).expect(200);
+      read.push(...body.items.map(({ diff }: Values) => diff.name));
+      cursor = body.nextCursor;
+      if (!cursor) return read;
+    }
+  };
+
   beforeAll(async () => {
     large = await startApi();
     const guide = await readFile('docs/history.md', 'utf8');
-    const [, migration] = /```sql\n(DO \$\$ DECLARE next[^`]*)```/.exec(guide)!;
-    await large.http
-      .post(critics.path)
-      .send(aCritic({ name: 'before' }))
-      .expect(201);
-    await withAdmin(large.adminUrl, async (client) => {
-      await client.query(`SET search_path TO ${large.prefix}t_demo; SET ROLE ${large.prefix}owner`);
-      await client.query(migration.replace('100e6', '-2')); // so that even this one is too large
-    });
+    const part = guide.slice(guide.indexOf('### When the log is too large'), guide.indexOf('## Erasure'));
+    blocks = [...part.matchAll(/```(?:ts|sql)\n([\s\S]*?)\n```/g)].map(([, block]) => block);
+    await write('before');
+    for (const block of blocks.slice(1)) await run(block);
   });
   afterAll(() => large.close());
 
-  const sql = (text: string) => large.inTenant(() => currentUnit().manager.query(text));
-
-  it('goes on, and is read as one', async () => {
-    const { body } = await large.http
-      .post(critics.path)
-      .send(aCritic({ name: 'after' }))
-      .expect(201);
-    const names: unknown[] = [];
-    for (let cursor: string | undefined; ;) {
-      const page = await large.http.get('/api/v1/audit').query({ limit: 1, cursor }).expect(200);
-      names.push(...page.body.items.map(({ diff }: Values) => diff.name));
-      cursor = page.body.nextCursor;
-      if (!cursor) break;
-    }
-    expect(names).toEqual(['after', 'before']);
-    await large.http.post(`${critics.path}/${body.id}/erase`).send({ reason: 'x' }).expect(200);
-    const found = await large.http.get('/api/v1/audit').query({ 'filter[rowId][eq]': body.id }).expect(200);
-    expect(found.body.items.at(-1).diff.name).toBe('[erased]');
-    expect(await sql('SELECT forget_audit(now(), 100) AS gone')).toEqual([{ gone: 0 }]);
+  it('is so only where it is large', async () => {
+    expect(await run(blocks[0])).toBe('goes on'); // it is partitioned
+    const small = await startApi();
+    const [partitioned, isSmall] = [large, small];
+    large = isSmall;
+    expect(await run(blocks[0])).toBeUndefined();
+    large = partitioned;
+    await small.close();
   });
 
-  it.each(['audit_log', 'audit_log_first', 'audit_log_2027', 'audit_log_later'])(
+  it('goes on, and is read as one', async () => {
+    const id = await write('after');
+    expect(await names()).toEqual(['after', 'before']);
+    await large.http.post(`${critics.path}/${id}/erase`).send({ reason: 'x' }).expect(200);
+    const found = await large.http.get('/api/v1/audit').query({ 'filter[rowId][eq]': id }).expect(200);
+    expect(found.body.items.at(-1).diff.name).toBe('[erased]');
+  });
+
+  it('gets the next partition also when some of its entries are there already', async () => {
+    await asOwner(
+      `INSERT INTO SCHEMA.audit_log (at, tx, actor, operation, "table", diff)
+       VALUES ('${LATE}-05-01Z', '1', 'x', 'insert', 'critic', '{"name": "late"}')`,
+    );
+    const entries = async (part: string) => (await asOwner(`SELECT FROM SCHEMA.audit_log_${part}`)).rowCount;
+    expect([await entries('later')]).toEqual([1]);
+    await run(blocks[3], Number(LATE));
+    expect([await entries('later'), await entries(LATE)]).toEqual([0, 1]);
+    expect((await names())[0]).toBe('late');
+  });
+
+  it.each(['audit_log', `audit_log_${FIRST}`, `audit_log_${NEXT}`, `audit_log_${LATE}`, 'audit_log_later'])(
     'lets nobody write %s',
     async (table) => {
       for (const statement of [
@@ -496,4 +539,12 @@ describe('a log that is made partitions, as the guide says', () => {
         await expect(sql(statement)).rejects.toMatchObject({ driverError: { code: '42501' } });
     },
   );
+
+  it('forgets what is old entry by entry, or all of a partition at once', async () => {
+    await asOwner(`UPDATE SCHEMA.audit_log SET at = at - interval '40 days' WHERE diff->>'name' = 'before'`);
+    expect(await sql('SELECT forget_audit(now(), 100) AS gone')).toEqual([{ gone: 1 }]);
+    expect(await names()).not.toContain('before');
+    await asOwner(`DROP TABLE SCHEMA.audit_log_${FIRST}`);
+    expect(await names()).toEqual(['late']);
+  });
 });

@@ -7,7 +7,8 @@ export async function readOnlyTable(runner: QueryRunner, table: string): Promise
   await runner.query(`
     DO $$ DECLARE role text; BEGIN
       FOR role IN SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
-                   WHERE oid = ${regclass} AND grantee NOT IN (0, relowner) LOOP
+                   WHERE oid = ${regclass} AND grantee NOT IN (0, relowner)
+                         AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') LOOP
         EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s', ${regclass}, role);
       END LOOP;
     END $$`);

@@ -8,7 +8,10 @@ import { Unit } from './unit';
 export class UnitOfWork {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Runs `work` in one transaction of `scope`'s tenant; joins a running unit of that tenant, refuses to nest in another's. */
+  /**
+   * Runs `work` in one transaction of `scope`'s tenant; joins a running unit of that tenant, in the name of whoever that
+   * works for, and refuses to nest in another's.
+   */
   async run<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
     const outer = currentScope();
     if (outer?.tenant.id === scope.tenant.id) return work();
