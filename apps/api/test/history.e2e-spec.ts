@@ -79,6 +79,21 @@ const list = async (query: Values = {}): Promise<Values[]> =>
       .expect(200)
   ).body.items;
 
+/** The same list page by page, counted too. */
+async function walk(query: Values): Promise<Values[]> {
+  const walked: Values[] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = { ...BY_ID, ...query, limit: 3, count: 'exact', cursor };
+    const { items, nextCursor, total } = (await api.http.get(path).query(page).expect(200)).body;
+    walked.push(...items);
+    if (!nextCursor) {
+      expect(total).toBe(walked.length);
+      return walked;
+    }
+    cursor = nextCursor;
+  }
+}
+
 /** The time of the last version, once it has passed: whatever comes later has a later one. */
 async function boundary(): Promise<string> {
   for (;;) {
@@ -121,6 +136,7 @@ it('gives back what there was at any time, however it came about and whatever ca
         expect(text).toBe(snapshot.map((record) => `${JSON.stringify(record)}\n`).join(''));
       }
       const { asOf, snapshot } = kept[all.length >> 1];
+      expect(await walk({ asOf })).toEqual(snapshot);
       for (const { id } of await sql<{ id: string }>('SELECT DISTINCT id FROM review_versions')) {
         const { status, body } = await api.http.get(`${path}/${id}`).query({ asOf });
         expect(status === 404 ? undefined : body).toEqual(snapshot.find((record) => record.id === id));
