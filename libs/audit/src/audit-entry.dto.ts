@@ -9,7 +9,7 @@ export class AuditEntryDto {
   /** When it changed. @example '2026-11-24T09:30:00.000Z' */
   at: Date;
 
-  /** On whose behalf: a login, an API key, a job, or a login of the database. @example 'login:019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
+  /** On whose behalf: a login, an API key, a job, the command line, or a login of the database. @example 'login:019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
   actor: string;
 
   @ApiProperty({

@@ -18,14 +18,14 @@ export class ErasureDto {
   /** When it was erased. @example '2026-11-24T09:30:00.000Z' */
   at: Date;
 
-  /** On whose behalf: a login, an API key, or a login of the database. @example 'login:019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
+  /** On whose behalf: a login, an API key, the command line, or a login of the database. @example 'login:019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e77' */
   actor: string;
 
   @ApiProperty({
     type: String,
     nullable: true,
     example: '019ab3c2-8f4e-7a61-9d3b-2f6f0a1c5e78',
-    description: 'The request that asked for it; null for what came past the application.',
+    description: 'The request that asked for it; null where the command line did.',
   })
   requestId: string | null;
 

@@ -358,7 +358,7 @@ export type AuditEntryDto = {
      */
     at: string;
     /**
-     * On whose behalf: a login, an API key, a job, or a login of the database.
+     * On whose behalf: a login, an API key, a job, the command line, or a login of the database.
      */
     actor: string;
     /**
@@ -381,7 +381,7 @@ export type AuditEntryPageDto = {
 
 export type ErasureDto = {
     /**
-     * The request that asked for it; null for what came past the application.
+     * The request that asked for it; null where the command line did.
      */
     requestId: string | null;
     /**
@@ -417,7 +417,7 @@ export type ErasureDto = {
      */
     at: string;
     /**
-     * On whose behalf: a login, an API key, or a login of the database.
+     * On whose behalf: a login, an API key, the command line, or a login of the database.
      */
     actor: string;
     /**
@@ -978,7 +978,7 @@ export type ReviewVersionDto = {
      */
     deleted: boolean;
     /**
-     * On whose behalf: a login, an API key, a job, or a login of the database.
+     * On whose behalf: a login, an API key, a job, the command line, or a login of the database.
      */
     actor: string;
 };
@@ -1306,7 +1306,7 @@ export type ReviewVersionDtoWritable = {
      */
     deleted: boolean;
     /**
-     * On whose behalf: a login, an API key, a job, or a login of the database.
+     * On whose behalf: a login, an API key, a job, the command line, or a login of the database.
      */
     actor: string;
 };
