@@ -70,6 +70,7 @@ const startEmbedded = (settings: Settings, announce: Announce): Promise<Embedded
   EmbeddedPostgres.start({
     dataDir: settings.postgresDataDir ?? (settings.nodeEnv === 'test' ? '.data/postgres-test' : '.data/postgres'),
     dataDirIsExplicit: settings.postgresDataDir !== undefined,
+    isDisposable: settings.nodeEnv === 'test',
     announce,
   });
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { serverAccount } from './account';
+import type { EmbeddedPostgresOptions } from './embedded-postgres';
 import { serversIn } from './processes';
 import { query, until, Workshop } from './test/workshop';
 
@@ -50,6 +51,15 @@ describe('EmbeddedPostgres', () => {
       expect(statSync(`${dataDir}.embedded/password`).mode & 0o777).toBe(0o600);
       expect(new URL(adminUrl).password).toHaveLength(32);
       await expect(query(adminUrl.replace(/:[^:@]+@/, ':guess@'), 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+    });
+
+    it('waits for the disk, unless its data are disposable', async () => {
+      const fsync = async (given: Partial<EmbeddedPostgresOptions>) => {
+        const { adminUrl } = await workshop.start(given);
+        return (await query(adminUrl, 'SHOW fsync')).rows[0].fsync;
+      };
+      expect(await fsync({})).toBe('on');
+      expect(await fsync({ dataDir: join(workshop.root, 'disposable'), isDisposable: true })).toBe('off');
     });
 
     it('is made whole although an earlier initdb was killed half-way', async () => {

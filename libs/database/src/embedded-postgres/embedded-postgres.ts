@@ -13,6 +13,8 @@ export interface EmbeddedPostgresOptions {
   dataDir: string;
   /** False when nobody chose the directory; then root may move it to where Postgres can reach it. */
   dataDirIsExplicit: boolean;
+  /** True for data that nobody misses should the machine fail, such as those of tests: nothing waits for the disk. */
+  isDisposable?: boolean;
   /** Told in a sentence what happens, for a human. */
   announce: (sentence: string) => void;
   /** The package with the Postgres programs, when not the installed one. */
@@ -33,7 +35,7 @@ export class EmbeddedPostgres {
 
   /** Makes the cluster if there is none, starts its server if none runs, and takes a lease on it. */
   static async start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-    const { announce, packageDir } = options;
+    const { announce, packageDir, isDisposable = false } = options;
     const account = await serverAccount();
     const place = await settle(options, account);
     const from = platformPackage(packageDir);
@@ -42,7 +44,7 @@ export class EmbeddedPostgres {
     makeDirectory(place.beside, account);
     return withLock(place.lock, announce, async () => {
       const programs = await preparePrograms(from, place, account);
-      const server = new Server(place, programs, account, announce);
+      const server = new Server(place, programs, account, announce, isDisposable);
       if (!hasCluster(place, from.major, account)) {
         announce(`Making a Postgres ${from.major} cluster in ${place.dataDir}.`);
         await initialise(place, programs, account);
