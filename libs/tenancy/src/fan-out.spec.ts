@@ -94,10 +94,11 @@ describe('migrateAll, with 100 tenants of which one is broken', () => {
       migratedTo: String(FIRST),
       error: 'relation "other" already exists',
     });
-    expect(lines).toEqual([
+    const isProgress = (line: string) => /^Migrated \d+ of 61 tenants\.$/.test(line); // every five seconds, on a slow machine
+    expect(lines.filter((line) => !isProgress(line))).toEqual([
       `Set tenant ${BROKEN} aside, its migration failed: relation "other" already exists`,
-      'Migrated 60 of 61 tenants.',
     ]);
+    expect(lines.findLast(isProgress)).toBe('Migrated 60 of 61 tenants.');
   });
 
   it('then tries the broken one alone, until it can be migrated', async () => {
