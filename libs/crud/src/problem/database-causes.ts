@@ -55,7 +55,7 @@ export function causeOf(error: unknown, entities: EntityMetadata[], verb: 'write
   if (!isDataError(error)) return undefined;
   switch (found.code) {
     case '23505':
-      if (!entityOf(found, entities)) return overtaken(); // in a table of versions
+      if (found.table && !entityOf(found, entities)) return overtaken(); // in a table of versions
       return taken(propertiesOfUnique(found, entities) ?? ['key']);
     case '23001': // restrict_violation, which Postgres 18 says where others say 23503
     case '23503':

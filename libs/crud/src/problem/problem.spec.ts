@@ -61,7 +61,15 @@ describe('causeOf()', () => {
     expect(causeOf(failed(code), [], 'delete')).toMatchObject({ status: 409, code: 'still_referenced' });
   });
 
+  it.each(['23505', '40001'])('takes %s in a table of versions for another version that came in between', (code) => {
+    expect(causeOf(failed(code, { table: 'book_versions' }), [], 'write')).toMatchObject({
+      status: 409,
+      code: 'overtaken',
+    });
+  });
+
   it('leaves other errors alone', () => {
+    expect(causeOf(failed('40001'), [], 'write')).toBeUndefined();
     expect(causeOf(failed('42P01'), [], 'write')).toBeUndefined();
     expect(causeOf(new Error('x'), [], 'write')).toBeUndefined();
   });
