@@ -92,14 +92,15 @@ export async function fillVersions(runner: QueryRunner, table: string, columns: 
   const names = columns.map(({ name }) => quote(name));
   const into = `INSERT INTO ${versions} (${names.join(', ')}, valid_from, deleted, actor, request_id)`;
   const stamp = (deleted: boolean) => `date_trunc('milliseconds', clock_timestamp()), ${deleted}, ${ACTOR}, ${REQUEST}`;
-  const last = `SELECT v.* FROM ${versions} AS v WHERE v.id = t.id ORDER BY v.version DESC LIMIT 1`;
+  const lastOf = (record: string) =>
+    `SELECT v.* FROM ${versions} AS v WHERE v.id = ${record}.id ORDER BY v.version DESC LIMIT 1`;
   await runner.query(
-    `UPDATE ${records} AS t SET version = v.version + 1 FROM ${records} AS s CROSS JOIN LATERAL (${last.replace('t.id', 's.id')}) AS v
+    `UPDATE ${records} AS t SET version = v.version + 1 FROM ${records} AS s CROSS JOIN LATERAL (${lastOf('s')}) AS v
       WHERE t.id = s.id AND t.version <= v.version AND (v.deleted OR ${differ(names)})`,
   );
   await runner.query(
     `${into} SELECT ${names.map((name) => `t.${name}`).join(', ')}, ${stamp(false)}
-       FROM ${records} AS t LEFT JOIN LATERAL (${last}) AS v ON true WHERE v.version IS DISTINCT FROM t.version`,
+       FROM ${records} AS t LEFT JOIN LATERAL (${lastOf('t')}) AS v ON true WHERE v.version IS DISTINCT FROM t.version`,
   );
   const next = names.map((name) => (name === '"version"' ? 'v.version + 1' : `v.${name}`));
   await runner.query(

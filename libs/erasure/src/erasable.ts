@@ -14,6 +14,7 @@ export function Erasable<B extends abstract new (...parameters: any[]) => object
     @Inject(Eraser)
     private readonly eraser: Eraser;
 
+    // TypeScript asks this of every mixin.
     constructor(...parameters: any[]) {
       super(...parameters);
       refuseLostRoutes(this, Routes);
