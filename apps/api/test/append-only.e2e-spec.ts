@@ -461,6 +461,16 @@ describe('the database', () => {
       '21000',
     ],
     [
+      'two versions of one record at once, the last of which brings it back',
+      TWO.replace('version)', 'version, deleted)').replace('version + n', 'version + n, n = 1'),
+      '21000',
+    ],
+    [
+      'a version that deletes and is not the next',
+      version('version + 2, true').replace('version)', 'version, deleted)'),
+      '40001',
+    ],
+    [
       'a version without what a record has',
       version('version + 1').replace(
         'title, critic_id, book_id, rating, version + 1',
@@ -589,6 +599,31 @@ describe('of those who write one record at once', () => {
       await tamper('DELETE FROM review_versions WHERE id = $1', gap.id);
       expectProblem(await api.http.patch(`${path}/${gap.id}`).send({ title: 'B' }), 409, 'overtaken');
       expectProblem(await api.http.delete(`${path}/${gap.id}`), 409, 'overtaken');
+    });
+
+    it.each([
+      ['that follows on one whose record has gone', 'DELETE FROM review WHERE id = $1'],
+      ['that deletes what has gone', 'DELETE FROM review WHERE id = $1', true],
+      ['that follows on one that is not what the record is', 'UPDATE review SET version = 3 WHERE id = $1'],
+    ])('a version is refused %s', async (_what, damage, deletes = false) => {
+      const { id } = await create();
+      await change(id, { title: 'B' });
+      await tamper(damage, id);
+      const next = NEXT.replace('created_at, version)', 'created_at, version, deleted)')
+        .replace('version + 1 FROM', `version + 1, ${deletes} FROM`)
+        .replace('$1', `'${id}'`);
+      const refused = api.inTenant(() => currentUnit().manager.query(next));
+      await expect(refused).rejects.toMatchObject({ driverError: { code: '40001' } });
+    });
+
+    it('the first version is refused where there are others', async () => {
+      const { id } = await create();
+      await change(id, { title: 'B' });
+      await tamper('DELETE FROM review WHERE id = $1', id);
+      await tamper('DELETE FROM review_versions WHERE id = $1 AND version = 1', id);
+      const first = NEXT.replace('version + 1 FROM', '1 FROM').replace('$1', `'${id}'`);
+      const refused = api.inTenant(() => currentUnit().manager.query(first));
+      await expect(refused).rejects.toMatchObject({ driverError: { code: '40001' } });
     });
 
     it('a revert gives up', async () => {

@@ -63,58 +63,64 @@ export async function makeProjection(runner: QueryRunner, table: string, columns
   const [project, versions, records] = [`${table}_project`, versionsOf(table), table].map(quote);
   const names = columns.map(quote);
   const changing = names.filter((name) => name !== '"id"').map((name) => `${name} = n.${name}`);
-  const before = `${versions} AS p ON p.id = n.id AND p.version = n.version - 1`;
-  const versionsName = escapeLiteral(versionsOf(table));
+  const before = 'p.id = n.id AND p.version = n.version - 1';
+  const follows = 't.id = n.id AND t.version = n.version - 1';
+  const [recordsName, versionsName] = [table, versionsOf(table)].map(escapeLiteral);
   // Without pg_temp at the end of the path, a table of that name in there would come first. The plans are kept: those of
   // many rows, which would read the whole table, must not be made for few. Changed by UPDATE, not by ON CONFLICT, a record
-  // does not keep others waiting who only refer to it.
+  // does not keep others waiting who only refer to it. Each query takes some 10 µs, and PERFORM is one: hence the assignments.
   await runner.query(`
     CREATE OR REPLACE FUNCTION ${project}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
       SET search_path = ${quote(schema)}, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
     DECLARE
       come int;
-      distinct_ids int;
-      there int;
-      some_are_not_next boolean;
+      come_to_change int;
+      come_to_delete int;
+      some_have_none_before boolean;
       some_are_not_later boolean;
-      some_are_not_first boolean;
-      some_are_deleted boolean;
+      distinct_ids int;
+      deleted int := 0;
       changed int := 0;
+      made int := 0;
+      projects text;
     BEGIN
-      SELECT count(*), count(*) FILTER (WHERE NOT n.deleted),
-             bool_or(CASE n.version WHEN 1 THEN EXISTS (SELECT FROM ${versions} AS o WHERE o.id = n.id AND o.version > 1)
-                                    ELSE p.id IS NULL END),
-             bool_or(n.valid_from <= p.valid_from), bool_or(n.version > 1), bool_or(n.deleted)
-        INTO come, there, some_are_not_next, some_are_not_later, some_are_not_first, some_are_deleted
-        FROM new_rows AS n LEFT JOIN ${before};
+      SELECT count(*), count(*) FILTER (WHERE n.version > 1 AND NOT n.deleted), count(*) FILTER (WHERE n.deleted),
+             bool_or(n.version > 1 AND p.id IS NULL), bool_or(n.valid_from <= p.valid_from)
+        INTO come, come_to_change, come_to_delete, some_have_none_before, some_are_not_later
+        FROM new_rows AS n LEFT JOIN ${versions} AS p ON ${before};
       IF come > 1 THEN
         SELECT count(DISTINCT n.id) INTO distinct_ids FROM new_rows AS n;
         IF distinct_ids < come THEN
           RAISE cardinality_violation USING MESSAGE = 'Two versions of one record cannot come at once.';
         END IF;
       END IF;
-      IF some_are_not_next THEN
+      IF some_are_not_later THEN
+        projects := set_config('app.projects', ${versionsName}, true);
+        UPDATE ${versions} AS v SET valid_from = p.valid_from + interval '1 ms'
+          FROM new_rows AS n JOIN ${versions} AS p ON ${before}
+         WHERE v.id = n.id AND v.version = n.version AND v.valid_from <= p.valid_from;
+      END IF;
+      projects := set_config('app.projects', ${recordsName}, true);
+      IF come_to_delete > 0 THEN
+        DELETE FROM ${records} AS t USING new_rows AS n WHERE n.deleted AND ${follows};
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+      END IF;
+      IF come_to_change > 0 THEN
+        UPDATE ${records} AS t SET ${changing.join(', ')} FROM new_rows AS n WHERE NOT n.deleted AND ${follows};
+        GET DIAGNOSTICS changed = ROW_COUNT;
+      END IF;
+      IF deleted + changed < come THEN
+        INSERT INTO ${records} (${names.join(', ')}) SELECT ${names.map((name) => `n.${name}`).join(', ')} FROM new_rows AS n
+         WHERE NOT n.deleted AND CASE n.version
+                 WHEN 1 THEN NOT EXISTS (SELECT FROM ${versions} AS o WHERE o.id = n.id AND o.version > 1)
+                 ELSE EXISTS (SELECT FROM ${versions} AS p WHERE ${before} AND p.deleted) END;
+        GET DIAGNOSTICS made = ROW_COUNT;
+      END IF;
+      IF some_have_none_before OR deleted + changed + made < come THEN
         RAISE serialization_failure USING TABLE = ${versionsName},
           MESSAGE = 'A version does not follow on the last one of its record.';
       END IF;
-      IF some_are_not_later THEN
-        PERFORM set_config('app.projects', ${versionsName}, true);
-        UPDATE ${versions} AS v SET valid_from = p.valid_from + interval '1 ms' FROM new_rows AS n JOIN ${before}
-         WHERE v.id = n.id AND v.version = n.version AND v.valid_from <= p.valid_from;
-      END IF;
-      PERFORM set_config('app.projects', ${escapeLiteral(table)}, true);
-      IF some_are_deleted THEN
-        DELETE FROM ${records} AS t USING new_rows AS n WHERE n.deleted AND t.id = n.id;
-      END IF;
-      IF some_are_not_first AND there > 0 THEN
-        UPDATE ${records} AS t SET ${changing.join(', ')} FROM new_rows AS n WHERE NOT n.deleted AND t.id = n.id;
-        GET DIAGNOSTICS changed = ROW_COUNT;
-      END IF;
-      IF changed < there THEN
-        INSERT INTO ${records} (${names.join(', ')}) SELECT ${names.map((name) => `n.${name}`).join(', ')} FROM new_rows AS n
-         WHERE NOT n.deleted AND (n.version = 1 OR NOT EXISTS (SELECT FROM ${records} AS t WHERE t.id = n.id));
-      END IF;
-      PERFORM set_config('app.projects', '', true);
+      projects := set_config('app.projects', '', true);
       RETURN NULL;
     END $$`);
   await keepForUs(runner, project);
