@@ -92,6 +92,8 @@ it('a model with data becomes append-only, becomes standard again, and goes on w
   await expect(sql(older)).rejects.toMatchObject({ driverError: { code: '40001' } });
   const refused = api.inTenant(() => standard.updateOne(first.id, { name: 'past its versions' }));
   await expect(refused).rejects.toMatchObject({ driverError: { code: '42501' } });
+  await api.http.get(`${books.path}/${first.id}`).expect(200); // as a process of the release before does
+  await api.http.patch(`${books.path}/${first.id}`).send({ name: 'past its versions' }).expect(500);
   const [atSecond, asKept] = [await now(), await all()];
 
   await migrate((runner) => standardTable(runner, 'book'));
