@@ -6,7 +6,7 @@ import { auditTable, stopAudit, SweepAudit } from '@app/audit';
 import { currentUnit, readOnlyTable, surroundingsOf, withAdmin } from '@app/database';
 import { aBook, aCritic, Book, BooksService } from '@app/domain';
 import { Jobs } from '@app/jobs';
-import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
+import { closeApi, openApi, startApi, TestApi, testSettings, until } from '@app/testing';
 import { books, critics, Values } from './models';
 import { withRival } from './rival';
 
@@ -185,7 +185,7 @@ it('an entry of what a job does tells on whose behalf, and by which request it w
       .set('content-type', 'application/x-ndjson')
       .send([aBook(), aBook()].map((item) => JSON.stringify(item)).join('\n'))
       .expect(202);
-    while (!(await working.http.get(headers.location).expect(200)).body.finishedAt);
+    await until(async () => (await working.http.get(headers.location).expect(200)).body.finishedAt);
     const { items } = (await working.http.get('/api/v1/audit').expect(200)).body;
     const { id } = (await working.http.get('/api/v1/auth/me').expect(200)).body;
     const { rowCount } = await withAdmin(working.adminUrl, (client) =>

@@ -5,7 +5,7 @@ import { appendOnlyTable } from '@app/append-only';
 import { currentUnit, withAdmin } from '@app/database';
 import { aCritic } from '@app/domain';
 import { personalColumns } from '@app/erasure';
-import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
+import { closeApi, openApi, startApi, TestApi, testSettings, until } from '@app/testing';
 import { critics, Maker, reviews, Values } from './models';
 import { expectProblem } from './problems';
 import { begin, withRival } from './rival';
@@ -72,7 +72,7 @@ describe('POST /:model/:id/erase', () => {
       api.http.post(`${critics.path}/import?mode=upsert${query}`).type('application/x-ndjson').send(line);
     await send('').expect(200);
     const { headers } = await send('&async=true').expect(202);
-    while (!(await api.http.get(headers.location).expect(200)).body.finishedAt);
+    await until(async () => (await api.http.get(headers.location).expect(200)).body.finishedAt);
     await remove(critics.path, critic.id);
     expect(await tablesThatSay(secret)).toEqual(['audit_log', 'critic', 'idempotency_key']);
 

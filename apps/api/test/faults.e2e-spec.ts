@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Database, withAdmin } from '@app/database';
 import {
@@ -14,6 +13,7 @@ import {
   sweep,
   testSettings,
   signIn,
+  until,
 } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 
@@ -221,10 +221,4 @@ async function holdTablesBack(url: string) {
       await client.end();
     },
   };
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 25_000; !(await condition()); await wait(20)) {
-    if (Date.now() > deadline) throw new Error(`Still not so: ${condition.toString()}`);
-  }
 }

@@ -5,7 +5,7 @@ import type { Response } from 'supertest';
 import { currentUnit, withAdmin } from '@app/database';
 import { aBook, aCritic } from '@app/domain';
 import { Hopeless } from '@app/jobs';
-import { startApi, TestApi } from '@app/testing';
+import { startApi, TestApi, until } from '@app/testing';
 import { books, critics, reviews, Values } from './models';
 import { aPerson } from './people';
 import { expectProblem } from './problems';
@@ -27,10 +27,10 @@ const send = (file: string | Buffer, query: object = {}, path = books.path) =>
 /** The job of a file that was taken, once it has ended. */
 const ended = async ({ headers, status }: Response): Promise<Values> => {
   expect(status).toBe(202);
-  for (;;) {
+  return until(async () => {
     const { body } = await api.http.get(headers.location).expect(200);
-    if (['done', 'failed'].includes(body.state as string)) return body;
-  }
+    return ['done', 'failed'].includes(body.state as string) && body;
+  });
 };
 const rows = (text: string, values?: unknown[]): Promise<any[]> =>
   api.inTenant(() => currentUnit().manager.query(text, values));
@@ -130,7 +130,7 @@ describe('POST /import?async=true', () => {
     const { body: critic } = await api.http.post(critics.path).send(aCritic()).expect(201);
     const review = { bookId: book.id, criticId: critic.id, rating: 2, title: 'T' };
     await ended(await send(ndjson([review]), {}, reviews.path));
-    while ((await api.http.get(`${books.path}/${book.id}`).expect(200)).body.averageRating !== 2);
+    await until(async () => (await api.http.get(`${books.path}/${book.id}`).expect(200)).body.averageRating === 2);
   });
 
   it('answers a request with the Idempotency-Key of another with its job', async () => {
@@ -180,12 +180,12 @@ describe('GET /jobs/:id', () => {
       );
       const sent = await send(ndjson(values));
       await rival.blocks(1);
-      for (;;) {
-        const { body } = await api.http.get(sent.headers.location).expect(200);
-        if (body.progress !== 1) continue;
-        expect(body).toMatchObject({ state: 'running', result: null, startedAt: expect.any(String), finishedAt: null });
-        return sent;
-      }
+      const body = await until(async () => {
+        const read = await api.http.get(sent.headers.location).expect(200);
+        return read.body.progress === 1 && read.body;
+      });
+      expect(body).toMatchObject({ state: 'running', result: null, startedAt: expect.any(String), finishedAt: null });
+      return sent;
     });
     expect((await ended(taken)).result).toMatchObject({ created: 1 });
   });

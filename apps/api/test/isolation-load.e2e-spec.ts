@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
 import { Passwords } from '@app/auth';
 import { Database, withAdmin } from '@app/database';
-import { closeApi, openApi, openTestDatabase, PgBouncer, signIn, testSettings } from '@app/testing';
+import { closeApi, openApi, openTestDatabase, PgBouncer, signIn, testSettings, until } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 import { atOnce, Crowd, Guest } from './crowd';
 import { Errands, KINDS, makeErrands } from './errands';
@@ -99,7 +99,7 @@ async function signSomeIn(api: NestFastifyApplication, origin: string): Promise<
 const untilIdle = () =>
   admin(async (client) => {
     const busy = `SELECT FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle'`;
-    while ((await client.query(busy, [crowd.database.names.app])).rowCount);
+    await until(async () => !(await client.query(busy, [crowd.database.names.app])).rowCount);
   });
 
 /** Demands that a tenant's table holds what it made and nothing else, and that the API serves just that. */

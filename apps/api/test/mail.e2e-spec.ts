@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import supertest from 'supertest';
 import { Database, withAdmin } from '@app/database';
 import {
@@ -14,6 +13,7 @@ import {
   startApi,
   TestApi,
   testSettings,
+  until,
 } from '@app/testing';
 import { migrationSets } from '../../../ormconfig';
 import { anEmail, aPerson, PASSWORD, tokenTo } from './people';
@@ -174,10 +174,10 @@ describe('mail that nobody could send yet', () => {
     const { email } = await aPerson(here);
     slow.refusal = { at: 'letter', code: 451, words: '4.3.0 Come again' };
     await forgot(here, email);
-    while (!(await jobs(here)).some(({ state }) => state === 'retry')) await setTimeout(20);
+    await until(async () => (await jobs(here)).some(({ state }) => state === 'retry'));
     slow.refusal = undefined;
     const before = slow.letters.length;
-    while (slow.letters.length === before) await setTimeout(20);
+    await until(() => slow.letters.length > before);
     expect(slow.letters.at(-1)).toMatchObject({ to: email, subject: 'Choose a new password' });
     await here.close();
   });

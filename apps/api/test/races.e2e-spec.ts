@@ -1,8 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Response } from 'supertest';
 import { withAdmin } from '@app/database';
-import { startApi, TestApi } from '@app/testing';
+import { startApi, TestApi, until } from '@app/testing';
 import { aMember, anEmail, aPerson, PASSWORD, Person, tokenTo } from './people';
 import { expectProblem } from './problems';
 
@@ -38,8 +37,7 @@ async function atOnce(lock: string, asks: Ask[]): Promise<Response[]> {
     const answers: Promise<Response>[] = [];
     for (const ask of asks) {
       answers.push(Promise.resolve(ask()));
-      for (const deadline = Date.now() + 25_000; (await queueBehind(holder)) < answers.length; await wait(10))
-        if (Date.now() > deadline) throw new Error(`Request ${answers.length} does not wait for ${lock}.`);
+      await until(async () => (await queueBehind(holder)) >= answers.length);
     }
     await holder.query('COMMIT');
     return await Promise.all(answers);

@@ -1,6 +1,6 @@
 import { withAdmin } from '@app/database';
 import { aBook, aCritic, aReview } from '@app/domain';
-import { startApi, TestApi } from '@app/testing';
+import { startApi, TestApi, until } from '@app/testing';
 import { books, critics, reviews, Values } from './models';
 import { expectProblem } from './problems';
 
@@ -159,12 +159,11 @@ describe('the average rating of a book', () => {
     return { bookId, items, ids };
   };
   const average = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const becomes = async (bookId: string, rating: number | null) => {
-    for (;;) {
+  const becomes = (bookId: string, rating: number | null) =>
+    until(async () => {
       const { body } = await api.http.get(`${books.path}/${bookId}`).expect(200);
-      if (body.averageRating === rating) return body;
-    }
-  };
+      return body.averageRating === rating && body;
+    });
 
   it('follows a review that is created, changed and deleted, and leaves the version of the book alone', async () => {
     const bookId = await create(books.path, aBook());

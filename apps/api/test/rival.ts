@@ -1,9 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Response } from 'supertest';
-import { TestApi } from '@app/testing';
-
-const PATIENCE_MS = 10_000; // until a statement that should wait must have begun to, on a busy machine
+import { TestApi, until } from '@app/testing';
 
 /** A transaction beside those of the API, in the same tenant's schema: it holds what it has locked until it ends. */
 export interface Rival {
@@ -22,11 +19,7 @@ export async function withRival<T>({ adminUrl, prefix }: TestApi, work: (rival: 
     const run = async (text: string, values?: unknown[]) => (await client.query(text, values)).rows;
     return await work({
       run,
-      blocks: async (count) => {
-        for (const deadline = Date.now() + PATIENCE_MS; (await run(BLOCKED)).length < count; await wait(5)) {
-          if (Date.now() > deadline) throw new Error('The API does not wait for the rival.');
-        }
-      },
+      blocks: async (count) => void (await until(async () => (await run(BLOCKED)).length >= count)),
       commit: async () => void (await run('COMMIT')),
     });
   } finally {

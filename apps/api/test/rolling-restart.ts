@@ -1,7 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { withAdmin } from '@app/database';
 import { aBook, aCritic, aReview } from '@app/domain';
-import { AppProcess, startApi, TestApi } from '@app/testing';
+import { AppProcess, startApi, TestApi, until } from '@app/testing';
 import { Balancer } from './balancer';
 
 const REPLICAS = 3;
@@ -82,7 +81,7 @@ async function writeTo(url: string, authorization: string, load: { goesOn: boole
 const noJobIsLeft = ({ adminUrl, prefix }: TestApi): Promise<void> =>
   withAdmin(adminUrl, async (client) => {
     const text = `SELECT FROM ${prefix}jobs.job WHERE name LIKE 'reviews.%' AND state <> 'completed'`;
-    while ((await client.query(text)).rowCount) await wait(50);
+    await until(async () => !(await client.query(text)).rowCount);
   });
 
 const ratingsOf = ({ adminUrl, prefix }: TestApi): Promise<Seen['ratings']> =>

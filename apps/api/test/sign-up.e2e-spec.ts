@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { withAdmin } from '@app/database';
 import { Passwords } from '@app/auth';
-import { closeApi, openApi, startApi, TestApi, testSettings } from '@app/testing';
+import { closeApi, openApi, startApi, TestApi, testSettings, until } from '@app/testing';
 import { aMember, anEmail, aPerson, becomes, mailTo, PASSWORD, Person, tokenTo } from './people';
 import { expectProblem } from './problems';
 
@@ -187,7 +187,7 @@ describe('members', () => {
     (await sql(`SELECT FROM P_membership WHERE tenant_id = '${tenantId}' AND role = 'owner'`)).length;
   const untilSomebodyWaits = async (): Promise<void> => {
     const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${api.prefix}platform"."login"%'`;
-    while (!(await sql(waiting)).length);
+    await until(async () => (await sql(waiting)).length);
   };
 
   it('are who the owner has invited, each as what they were invited', async () => {

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { aBook, aCritic } from '@app/domain';
 import { PgBoss } from 'pg-boss';
-import { AppProcess, startApi, TestApi } from '@app/testing';
+import { AppProcess, startApi, TestApi, until } from '@app/testing';
 
 let api: TestApi;
 let admin: Client;
@@ -35,7 +35,7 @@ const aReviewedBook = async (): Promise<string> => {
   return bookId;
 };
 const isRated = async (id: string): Promise<void> => {
-  while ((await api.http.get(`/api/v1/books/${id}`).expect(200)).body.averageRating !== 4);
+  await until(async () => (await api.http.get(`/api/v1/books/${id}`).expect(200)).body.averageRating === 4);
 };
 /** Keeps the job of a book from getting on, until the transaction ends. */
 const hold = async (id: string): Promise<void> => {
@@ -44,11 +44,11 @@ const hold = async (id: string): Promise<void> => {
 };
 const stateIs = async (wanted: string): Promise<void> => {
   const text = `SELECT state FROM ${api.prefix}jobs.job WHERE name LIKE 'reviews.%' ORDER BY created_on DESC LIMIT 1`;
-  while ((await admin.query<{ state: string }>(text)).rows[0]?.state !== wanted);
+  await until(async () => (await admin.query<{ state: string }>(text)).rows[0]?.state === wanted);
 };
 const waits = async (): Promise<void> => {
   const text = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = '${api.prefix}app'`;
-  while (!(await admin.query(text)).rowCount);
+  await until(async () => (await admin.query(text)).rowCount);
 };
 
 it('says that it lives and works, and serves nothing else', async () => {

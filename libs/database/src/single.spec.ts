@@ -15,7 +15,7 @@ import {
   ids,
   NOBODY_IN_SCOPE,
   tenant,
-  until,
+  untilFound,
   usePremises,
 } from './test/premises';
 
@@ -210,7 +210,9 @@ describe('A single statement that fails', () => {
     const acquired = once(door1.pool, 'acquire') as Promise<[Backend]>;
     const sleeping = fault(single(door1, a, 'SELECT pg_sleep(30)'));
     const [client] = await acquired;
-    await until(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [client.processID]);
+    await untilFound(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [
+      client.processID,
+    ]);
     end(client);
     expect(isUnavailable(await sleeping)).toBe(true);
     await single(door1, a, INSERT, [1, 'one']);
@@ -351,7 +353,7 @@ describe('Statements that share a connection', () => {
     const asked = Array.from({ length: 8 }, () => single(door1, a, text, [], SHARE));
     // Whoever shares a connection waits for 100 ms: who waits longer has come again.
     const waits = `SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass`;
-    await until(`${waits} AND waitstart < clock_timestamp() - interval '200 ms'`, [note]);
+    await untilFound(`${waits} AND waitstart < clock_timestamp() - interval '200 ms'`, [note]);
     await admin.query('COMMIT');
     const answers = await Promise.all(asked);
     expect(answers).toHaveLength(8);
@@ -415,7 +417,7 @@ describe('Statements that share a connection', () => {
     const waiting = sharing(door1, a, 'SELECT id FROM note');
     const others = Array.from({ length: 20 }, () => sharing(door1, b, 'SELECT id FROM note'));
     expect(await Promise.all(others)).toEqual(others.map(() => []));
-    await until(`SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass`, [
+    await untilFound(`SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass`, [
       `${quote(a.tenant.schema)}.note`,
     ]);
     await admin.query('COMMIT');
@@ -441,7 +443,7 @@ describe('Statements that share a connection', () => {
     const acquired = once(door1.pool, 'acquire') as Promise<[Backend]>;
     const sleeping = Array.from({ length: 5 }, () => fault(sharing(door1, a, 'SELECT pg_sleep(30)')));
     const [{ processID }] = await acquired;
-    await until(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [processID]);
+    await untilFound(`SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND pid = $1`, [processID]);
     await admin.query('SELECT pg_terminate_backend($1)', [processID]);
     expect((await Promise.all(sleeping)).map(isUnavailable)).toEqual(sleeping.map(() => true));
     expect(await sharing(door1, a, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);

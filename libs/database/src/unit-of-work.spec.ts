@@ -14,7 +14,7 @@ import {
   Note,
   stored,
   tenant,
-  until,
+  untilFound,
   usePremises,
 } from './test/premises';
 
@@ -355,7 +355,8 @@ describe('Unit.attempt', () => {
         await add(2);
         const pid = await hasFirst.promise;
         hasSecond.resolve();
-        if (!isAgain) await until(`SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'`, [pid]);
+        if (!isAgain)
+          await untilFound(`SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'`, [pid]);
         await add(1); // who waits the longest finds the deadlock, and loses: the other, unless the machine is very slow
       }),
     );

@@ -1,3 +1,4 @@
+import { until } from '@app/testing';
 import { Crew, Effect, expectEachOnce, expectEachOnceThoughPostgresDies, unfinished } from './test/crew';
 import { Jobs } from './jobs.service';
 import { Works } from './test/works';
@@ -19,7 +20,7 @@ it('a tenant with 2,000 jobs keeps the job of another waiting for a tenth of the
     const many = Array.from({ length: 2_000 }, (_effect, n) => ({ what: String(n) }));
     await works.inTenant(api, 'one', () => jobs.enqueueMany(Effect, many));
     await crew.hire(2);
-    while ((await unfinished(works)) > 1_900);
+    await until(async () => (await unfinished(works)) <= 1_900);
     for (let n = 0; n < 5; n++) {
       const id = await works.inTenant(api, 'two', () => jobs.enqueue(Effect, { what: `${n}` }));
       expect(await doneBefore(works, id)).toBeLessThanOrEqual(200);
@@ -34,7 +35,8 @@ it('a tenant with 2,000 jobs keeps the job of another waiting for a tenth of the
 /** Waits until a job is done, and counts those of other tenants that were done since it was left. */
 async function doneBefore(works: Works, id: string): Promise<number> {
   const table = `${works.database.names.jobs}.job`;
-  while (!(await works.admin.query(`SELECT FROM ${table} WHERE id = '${id}' AND state = 'completed'`)).rowCount);
+  const isDone = `SELECT FROM ${table} WHERE id = '${id}' AND state = 'completed'`;
+  await until(async () => (await works.admin.query(isDone)).rowCount);
   const { rows } = await works.admin.query<{ count: number }>(
     `SELECT count(*)::int FROM ${table} AS other, ${table} AS job WHERE job.id = '${id}' AND other.group_id <> job.group_id
         AND other.completed_on BETWEEN job.created_on AND job.completed_on`,

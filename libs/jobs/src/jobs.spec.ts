@@ -3,6 +3,7 @@ import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { currentScope, currentUnit } from '@app/database';
 import { deleteTenant, resumeTenant, suspendTenant, Tenant, TenantsService } from '@app/tenancy';
+import { until } from '@app/testing';
 import { Handlers } from './handlers';
 import { Job, JobHandler, jobOf } from './job.decorator';
 import { Jobs } from './jobs.service';
@@ -181,7 +182,7 @@ describe('a worker', () => {
   const shutOut = async (process: INestApplicationContext) => {
     const { id } = await process.get(DataSource).manager.findOneByOrFail(Tenant, { name: 'one' });
     const ask = async () => process.get(TenantsService, { strict: false }).scopeOf(id);
-    while (await ask().catch(() => false)); // it is remembered for some seconds
+    await until(async () => !(await ask().catch(() => null))); // it is remembered for some seconds
   };
   afterEach(() => {
     NoteIt.gate = Promise.resolve();

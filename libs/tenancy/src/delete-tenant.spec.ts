@@ -15,7 +15,7 @@ import {
   SECOND,
   silently,
   things,
-  until,
+  untilFound,
   usePremises,
   write,
 } from './test/premises';
@@ -58,7 +58,7 @@ describe.each(['on', 'off'])('deleteTenant, with TENANT_ROLES=%s', (TENANT_ROLES
     await inAnother(async (client) => {
       await client.query(`INSERT INTO ${schema}.thing VALUES (1)`);
       const deleting = deleteTenant(database, 'busy');
-      await until(WAITS, [`DROP SCHEMA%${schema}"%`]);
+      await untilFound(WAITS, [`DROP SCHEMA%${schema}"%`]);
       expect(await entry('busy')).toMatchObject({ status: 'deleting' });
       await client.query('COMMIT');
       await deleting;
@@ -73,7 +73,7 @@ describe.each(['on', 'off'])('deleteTenant, with TENANT_ROLES=%s', (TENANT_ROLES
       await client.query(`SET LOCAL deadlock_timeout = '1min'`); // it is the other that is to notice
       await client.query(`LOCK TABLE ${schema}.other`);
       const deleting = deleteTenant(database, 'tangled');
-      await until(WAITS, [`DROP SCHEMA%${schema}"%`]);
+      await untilFound(WAITS, [`DROP SCHEMA%${schema}"%`]);
       await client.query(`LOCK TABLE ${schema}.thing`);
       await client.query('COMMIT');
       await deleting;
@@ -85,9 +85,9 @@ describe.each(['on', 'off'])('deleteTenant, with TENANT_ROLES=%s', (TENANT_ROLES
     const schema = database.names.tenantSchema('unborn');
     await admin.query('SELECT pg_advisory_lock(hashtext($1))', [schema]);
     const making = provisionTenant(database, 'unborn');
-    await until(WAITS, ['%pg_advisory_xact_lock_shared%']);
+    await untilFound(WAITS, ['%pg_advisory_xact_lock_shared%']);
     const deleting = deleteTenant(database, 'unborn');
-    await until(WAITS, ['UPDATE%deleting%']);
+    await untilFound(WAITS, ['UPDATE%deleting%']);
     await admin.query('SELECT pg_advisory_unlock(hashtext($1))', [schema]);
     await Promise.all([making, deleting]);
     await expectGone('unborn');

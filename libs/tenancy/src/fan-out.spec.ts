@@ -12,7 +12,7 @@ import {
   inAnother,
   SECOND,
   silently,
-  until,
+  untilFound,
   usePremises,
   write,
 } from './test/premises';
@@ -70,7 +70,7 @@ describe('migrateAll, with 100 tenants of which one is broken', () => {
     const waiting = `SELECT FROM pg_locks, unnest($1::text[]) AS schema
       WHERE locktype = 'advisory' AND NOT granted AND objid = hashtext(schema)::bigint::bit(32)::bigint::oid
      HAVING count(*) = ${HELD.length}`;
-    await until(waiting, [schemas]);
+    await untilFound(waiting, [schemas]);
     child.kill('SIGKILL');
     expect(await ended).toBe('SIGKILL');
     await admin.query('SELECT pg_advisory_unlock_all()');
@@ -133,7 +133,7 @@ it('runs a migration again that lost a deadlock to a request', async () => {
     await request.query(`SET LOCAL deadlock_timeout = '1min'; LOCK TABLE ${schema}.thing`); // it is the other that is to notice
     const lines: string[] = [];
     const migrating = migrateAll(database, (line) => lines.push(line));
-    await until(`SELECT FROM pg_locks WHERE NOT granted AND relation = '${schema}.thing'::regclass`);
+    await untilFound(`SELECT FROM pg_locks WHERE NOT granted AND relation = '${schema}.thing'::regclass`);
     await request.query('SELECT pg_advisory_xact_lock(hashtext($1))', [schema]);
     await request.query('COMMIT');
     await migrating;

@@ -12,7 +12,7 @@ import {
   SECOND,
   silently,
   things,
-  until,
+  untilFound,
   usePremises,
   write,
 } from './test/premises';
@@ -60,7 +60,7 @@ describe('migrateAll', () => {
     await inAnother(async (writer) => {
       await writer.query(`LOCK TABLE ${schema}.thing IN ROW EXCLUSIVE MODE`);
       const migrating = migrateAll(database, (line) => lines.push(line));
-      await until(
+      await untilFound(
         `SELECT FROM pg_stat_activity a JOIN pg_locks l USING (pid) JOIN pg_namespace n ON n.nspname = '${schema}'
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'thing_id'
           WHERE a.query LIKE '%INDEX CONCURRENTLY%' AND NOT l.granted AND clock_timestamp() - a.query_start > interval '3.5 s'`,

@@ -1,8 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
 import { Settings } from '@app/config';
 import { Hopeless } from '@app/jobs';
 import { KeysService } from '@app/tenancy';
-import { MailServer } from '@app/testing';
+import { MailServer, until } from '@app/testing';
 import { Seal } from './seal';
 import { SendMail } from './send-mail.job';
 
@@ -33,7 +32,7 @@ it('hands in many mails over few connections, and closes them when the process s
   expect(server.letters[0].from).toBe('books@example.com');
   expect(server.connections).toBeLessThanOrEqual(5);
   sender.onApplicationShutdown();
-  while (server.open) await setTimeout(10);
+  await until(() => !server.open);
 });
 
 it('sends nothing where there is nothing to send', async () => {

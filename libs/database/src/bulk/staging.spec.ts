@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Column, DeepPartial, Entity, In, ManyToOne, Repository, Unique } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { until } from '@app/testing';
 import { BaseEntity, SoftDeleteEntity, UniqueWhileLive } from '../base.entity';
 import { isDataError } from '../database-errors';
 import { currentUnit } from '../scope';
@@ -69,7 +69,7 @@ const fill = (kind: typeof BaseEntity, rows: Row[], named?: number): Promise<Sta
 /** Until another unit waits for the running one. */
 async function untilOneWaits(): Promise<void> {
   const waiting = 'SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid';
-  while (!(await currentUnit().manager.query(waiting)).length) await wait(20);
+  await until(async () => (await currentUnit().manager.query(waiting)).length);
 }
 
 describe.each([Plain, Rich])('Staging of %p', (Kind) => {

@@ -143,7 +143,7 @@ describe('EmbeddedPostgres', () => {
       await query(before.adminUrl, 'CREATE TABLE survivor AS SELECT 42 AS number');
       const busy = query(before.adminUrl, 'DO $$ BEGIN LOOP END LOOP; END $$').catch(() => undefined);
       const running = `SELECT count(*)::int FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'`;
-      while ((await query(before.adminUrl, running)).rows[0].count === 0);
+      await until(async () => (await query(before.adminUrl, running)).rows[0].count > 0);
       process.kill(serverPid(), 'SIGKILL');
       const after = await workshop.start();
       await busy;

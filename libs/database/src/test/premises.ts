@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { Client, escapeIdentifier as quote } from 'pg';
 import { AbstractLogger, Column, Entity, PrimaryColumn, Repository } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver';
-import { claim, freshPrefix, openTestDatabase, testSettings } from '@app/testing';
+import { claim, freshPrefix, openTestDatabase, testSettings, until } from '@app/testing';
 import { Database } from '../database';
 import { ensureRoles, removeInstallation, whileRolesRace } from '../roles';
 import { currentUnit, Scope } from '../scope';
@@ -137,8 +137,8 @@ export async function atRest({ pool }: Door): Promise<object[]> {
 }
 
 /** Waits until `query` finds something. */
-export async function until(query: string, values: unknown[]): Promise<void> {
-  while (!(await admin.query(query, values)).rows.length);
+export async function untilFound(query: string, values: unknown[]): Promise<void> {
+  await until(async () => (await admin.query(query, values)).rows.length);
 }
 /** The process that serves the running unit. */
 export const backend = async (): Promise<number> =>

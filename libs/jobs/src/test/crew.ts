@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { INestApplicationContext } from '@nestjs/common';
 import { currentUnit } from '@app/database';
-import { MortalPostgres } from '@app/testing';
+import { MortalPostgres, until } from '@app/testing';
 import { Job, JobHandler } from '../job.decorator';
 import { Jobs } from '../jobs.service';
 import { Works } from './works';
+
+const PATIENCE_MS = 250_000; // for what a crew has to do, on a busy machine
 
 /** What is left to the processes of a crew. */
 @Job('test.effect')
@@ -107,10 +109,10 @@ export async function expectEachOnce({ workers, jobs, disturb, afterwards, env }
     const api = await works.start(false);
     const all = await leaveEffects(works, api, jobs);
     await crew.hire(workers);
-    while ((await unfinished(works)) > (jobs * 3) / 4);
+    await until(async () => (await unfinished(works)) <= (jobs * 3) / 4, PATIENCE_MS);
     await disturb(crew, works);
     expect(await unfinished(works)).toBeGreaterThan(0);
-    while (await unfinished(works));
+    await until(async () => !(await unfinished(works)), PATIENCE_MS);
     for (const name of ['one', 'two']) expect(await works.effects(name)).toEqual(all);
     await afterwards?.(works);
   } finally {

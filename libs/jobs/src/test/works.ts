@@ -5,7 +5,7 @@ import { ConfigModule } from '@app/config';
 import { Database, DatabaseModule, openDatabase, removeInstallation, UnitOfWork } from '@app/database';
 import { createLogger, NestLogger } from '@app/observability';
 import { migrateAll, provisionTenant, TenancyModule, Tenant, TenantsService } from '@app/tenancy';
-import { claim, freshPrefix, openTestDatabase, testSettings, watchedLog } from '@app/testing';
+import { claim, freshPrefix, openTestDatabase, testSettings, watchedLog, until } from '@app/testing';
 import { DataSource } from 'typeorm';
 import { migrationSets } from '../../../../ormconfig';
 import { JobsModule } from '../jobs.module';
@@ -108,10 +108,10 @@ export class Works {
 
   /** Waits until the jobs are as `isSo` says. */
   async until(isSo: (jobs: Kept[]) => boolean): Promise<Kept[]> {
-    for (;;) {
+    return until(async () => {
       const jobs = await this.jobs();
-      if (isSo(jobs)) return jobs;
-    }
+      return isSo(jobs) && jobs;
+    });
   }
 
   /** Ends all waits of jobs for their time. */

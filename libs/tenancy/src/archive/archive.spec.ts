@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { escapeIdentifier as quote } from 'pg';
+import { until } from '@app/testing';
 import { provisionTenant } from '../provisioning';
 import { suspendTenant } from '../suspend-tenant';
 import { BadArchive, NoSuchTenant, TenantConflict } from '../tenant-errors';
@@ -165,7 +166,7 @@ describe.each(['on', 'off'])('exportTenant and importTenant, with TENANT_ROLES=%
     const stream = await exportTenant(database, 'moving');
     for await (const chunk of stream) if (chunk) break;
     const transactions = `SELECT FROM pg_locks WHERE relation = '${database.names.tenantSchema('moving')}.tree'::regclass AND pid <> pg_backend_pid()`;
-    while ((await admin.query(transactions)).rows.length);
+    await until(async () => !(await admin.query(transactions)).rows.length);
     const unread = await exportTenant(database, 'moving');
     unread.destroy();
     expect(unread.destroyed).toBe(true);

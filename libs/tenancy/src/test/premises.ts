@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { Database, MigrationSets, removeInstallation, withAdmin } from '@app/database';
-import { claim, freshPrefix, openTestDatabase, testSettings } from '@app/testing';
+import { claim, freshPrefix, openTestDatabase, testSettings, until } from '@app/testing';
 import { migrateAll } from '../migrate-all';
 import { provisionTenant } from '../provisioning';
 
@@ -96,6 +96,6 @@ export const inAnother = <T>(work: (client: Client) => Promise<T>): Promise<T> =
 /**
  * Waits until `query` finds something. In no transaction: there pg_stat_activity goes on showing what it showed at first.
  */
-export async function until(query: string, values: unknown[] = []): Promise<void> {
-  while (!(await admin.query(query, values)).rows.length);
+export async function untilFound(query: string, values: unknown[] = []): Promise<void> {
+  await until(async () => (await admin.query(query, values)).rows.length);
 }

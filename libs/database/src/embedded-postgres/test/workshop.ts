@@ -174,8 +174,8 @@ export async function query(connectionString: string, sql: string): Promise<Quer
 }
 
 /** Waits for something to become true. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !condition(); await pause(5)) {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !(await condition()); await pause(5)) {
     if (Date.now() > deadline) throw new Error(`Still not so after ten seconds: ${condition.toString()}`);
   }
 }
