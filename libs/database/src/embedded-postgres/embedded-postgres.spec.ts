@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { until } from '@app/testing';
 import { serverAccount } from './account';
 import type { EmbeddedPostgresOptions } from './embedded-postgres';
 import { serversIn } from './processes';
-import { query, until, Workshop } from './test/workshop';
+import { query, Workshop } from './test/workshop';
 
 describe('EmbeddedPostgres', () => {
   const workshop = new Workshop();

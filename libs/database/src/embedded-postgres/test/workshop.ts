@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Client, type QueryResult } from 'pg';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import { until } from '@app/testing';
 import { EmbeddedPostgres, type EmbeddedPostgresOptions } from '../index';
 import { platformPackage } from '../platform-package';
 
@@ -170,12 +170,5 @@ export async function query(connectionString: string, sql: string): Promise<Quer
     return await client.query(sql);
   } finally {
     await client.end().catch(() => undefined);
-  }
-}
-
-/** Waits for something to become true. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); await pause(5)) {
-    if (Date.now() > deadline) throw new Error(`Still not so after ten seconds: ${condition.toString()}`);
   }
 }
