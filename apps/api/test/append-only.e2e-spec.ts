@@ -585,7 +585,7 @@ describe('of those who write one record at once', () => {
 
   describe('where versions and record do not fit, because somebody went past all guards,', () => {
     const tamper = (text: string, id: string) =>
-      asAdmin((client) => client.query(`SET session_replication_role = replica; ${text.replace('$1', `'${id}'`)}`));
+      asAdmin((client) => client.query(`SET session_replication_role = replica; ${text.replaceAll('$1', `'${id}'`)}`));
 
     it('a version that is there, and one that does not follow, are 409', async () => {
       const there = await create();
@@ -601,28 +601,28 @@ describe('of those who write one record at once', () => {
       expectProblem(await api.http.delete(`${path}/${gap.id}`), 409, 'overtaken');
     });
 
+    const GONE = 'DELETE FROM review WHERE id = $1;';
     it.each([
-      ['that follows on one whose record has gone', 'DELETE FROM review WHERE id = $1'],
-      ['that deletes what has gone', 'DELETE FROM review WHERE id = $1', true],
-      ['that follows on one that is not what the record is', 'UPDATE review SET version = 3 WHERE id = $1'],
-    ])('a version is refused %s', async (_what, damage, deletes = false) => {
+      ['follows on one whose record has gone', GONE, 'version + 1, false'],
+      ['deletes what has gone', GONE, 'version + 1, true'],
+      [
+        'follows on one that is not what the record is',
+        'UPDATE review SET version = 3 WHERE id = $1',
+        'version + 1, false',
+      ],
+      [
+        'is the first, where there are others',
+        `${GONE} DELETE FROM review_versions WHERE id = $1 AND version = 1`,
+        '1, false',
+      ],
+    ])('a version is refused that %s', async (_what, damage, values) => {
       const { id } = await create();
       await change(id, { title: 'B' });
       await tamper(damage, id);
       const next = NEXT.replace('created_at, version)', 'created_at, version, deleted)')
-        .replace('version + 1 FROM', `version + 1, ${deletes} FROM`)
+        .replace('version + 1 FROM', `${values} FROM`)
         .replace('$1', `'${id}'`);
       const refused = api.inTenant(() => currentUnit().manager.query(next));
-      await expect(refused).rejects.toMatchObject({ driverError: { code: '40001' } });
-    });
-
-    it('the first version is refused where there are others', async () => {
-      const { id } = await create();
-      await change(id, { title: 'B' });
-      await tamper('DELETE FROM review WHERE id = $1', id);
-      await tamper('DELETE FROM review_versions WHERE id = $1 AND version = 1', id);
-      const first = NEXT.replace('version + 1 FROM', '1 FROM').replace('$1', `'${id}'`);
-      const refused = api.inTenant(() => currentUnit().manager.query(first));
       await expect(refused).rejects.toMatchObject({ driverError: { code: '40001' } });
     });
 
